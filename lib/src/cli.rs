@@ -1,0 +1,1 @@
+//! The options that all tools share.

@@ -1,0 +1,107 @@
+//! The client: every operation of the protocol, thread-safe, pipelined, with deadlines and reconnection.
+
+mod connection;
+mod operations;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use operations::{NameList, Operations, Pending, Request};
+
+use crate::address::Address;
+use crate::error::Result;
+use crate::id::TxId;
+use crate::path::StorePath;
+use crate::tap::Tap;
+use crate::transaction::Transaction;
+use crate::transport::Connector;
+use crate::watch::{Watch, WatchOptions};
+
+/// A connection to a store: cheap to clone, usable from any thread. Dropping the last clone ends its threads.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<connection::Shared>,
+}
+
+/// How a [`Client`] behaves.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ClientOptions {
+    /// How long a request may take, connecting included.
+    pub timeout: Duration,
+    /// How long TRANSACTION_START may take: a live update of the daemon holds it back up to 60 s.
+    pub transaction_timeout: Duration,
+    /// Most open files of a device that takes one request at a time each (1…8).
+    pub device_opens: usize,
+    /// Sees every message.
+    pub tap: Option<Arc<dyn Tap>>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(5),
+            transaction_timeout: Duration::from_secs(90),
+            device_opens: 8,
+            tap: None,
+        }
+    }
+}
+
+impl Client {
+    /// Connects to the store at `address`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Connect`] if no connection can be made now.
+    pub fn connect(address: &Address, options: ClientOptions) -> Result<Self> {
+        Self::with_connector(address.connector()?, options)
+    }
+
+    /// Connects through `connector`: an embedded store, a ring, a test's own peer.
+    ///
+    /// # Errors
+    /// [`crate::Error::Connect`] if no connection can be made now.
+    pub fn with_connector(connector: Arc<dyn Connector>, options: ClientOptions) -> Result<Self> {
+        Ok(Self {
+            shared: connection::Shared::connect(connector, options)?,
+        })
+    }
+
+    /// Where the store is, for messages; printable.
+    pub fn address(&self) -> String {
+        self.shared.address()
+    }
+
+    /// Starts a transaction. It is aborted when dropped without a commit.
+    pub fn begin(&self) -> Result<Transaction> {
+        Transaction::begin(self)
+    }
+
+    /// Runs `body` in a transaction and commits, again from the start when the store reports a conflict.
+    ///
+    /// # Errors
+    /// Those of `body` (the transaction is aborted then), and [`crate::Error::Conflict`] when it gave up.
+    pub fn transaction<T>(&self, body: impl FnMut(&Transaction) -> Result<T>) -> Result<T> {
+        Transaction::run(self, body)
+    }
+
+    /// Watches `path` and everything below it.
+    pub fn watch(&self, path: &StorePath) -> Result<Watch> {
+        self.watch_with(path, WatchOptions::default())
+    }
+
+    /// Watches `path` as `options` say.
+    pub fn watch_with(&self, path: &StorePath, options: WatchOptions) -> Result<Watch> {
+        Watch::start(self, path, options)
+    }
+
+    pub(crate) fn submit_in(&self, request: Request, tx_id: TxId) -> Pending<Vec<u8>> {
+        self.shared.submit(request, tx_id)
+    }
+}
+
+impl Operations for Client {
+    fn submit(&self, request: Request) -> Pending<Vec<u8>> {
+        self.shared.submit(request, TxId::NONE)
+    }
+}

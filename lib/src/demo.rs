@@ -1,0 +1,1 @@
+//! A simulated Xen host on the embedded store.

@@ -1,0 +1,1 @@
+//! A copy of a subtree kept true by one watch.

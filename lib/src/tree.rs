@@ -1,0 +1,1 @@
+//! Whole subtrees: pipelined walk, snapshot, difference, copy.

@@ -1,0 +1,3 @@
+//! Integration tests of the library.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]

@@ -1,0 +1,3 @@
+//! XenStore as a file system.
+
+pub mod settings;

@@ -1,0 +1,3 @@
+//! Mounts XenStore as a file system.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Tests of the file system, with and without a real mount.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]

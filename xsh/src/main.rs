@@ -1,0 +1,3 @@
+//! The XenStore shell.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Tests of the shell.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
