@@ -1,1 +1,10 @@
-//! A simulated Xen host on the embedded store.
+//! A simulated Xen host on the embedded store: no Xen, no root, and yet a tree that lives.
+//!
+//! A toolstack writes what `xl` writes, guests and backends connect their devices by the real handshakes as ordinary
+//! clients of the store, each acting as its own domain. A [`Scenario`] says which domains and devices there are.
+
+mod host;
+pub mod scenario;
+
+pub use host::Host;
+pub use scenario::Scenario;
