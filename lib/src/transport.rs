@@ -3,6 +3,7 @@
 //! A [`Transport`] moves bytes and knows nothing of messages except what its [`Traits`] demand of the sender. These
 //! modules are the only places with I/O.
 
+pub mod ring;
 pub mod socket;
 
 use std::fmt;
