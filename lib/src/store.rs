@@ -1,41 +1,84 @@
 //! The embedded XenStore: a state machine without I/O, and listeners around it.
+//!
+//! [`core::Core`] is the store: requests in, replies and events out, the same output for the same input. [`Server`]
+//! serves one to Unix sockets and to memory connections from a single thread.
+//!
+//! It behaves as C xenstored 4.17, or as another daemon: see [`Personality`].
 
+mod access;
+mod administration;
+mod check;
+mod children;
+mod connection;
+mod control;
+pub mod core;
+mod domain;
+mod lax;
+mod listener;
+mod names;
+mod node;
+mod nodes;
+pub mod output;
+mod personality;
+mod quota;
+mod request;
+mod server;
+mod space;
+mod transacting;
+mod transaction;
+mod tree;
+mod watch;
+mod watching;
+
+use std::fmt;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
-use crate::id::DomId;
-use crate::transport::Connector;
+pub use domain::Life;
+pub use personality::Personality;
+pub use quota::Quotas;
+pub use server::Server;
 
-/// How a [`Server`] behaves.
-#[derive(Clone, Debug, Default)]
+/// Takes lines for an operator; printable.
+pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How a store behaves.
+#[derive(Clone)]
 #[non_exhaustive]
-pub struct StoreOptions {}
+pub struct StoreOptions {
+    /// Which daemon it is like.
+    pub personality: Personality,
+    /// Limits on what a domain may use.
+    pub quotas: Quotas,
+    /// Bytes that may wait for a client that does not read, before it is disconnected.
+    pub output_max: usize,
+    /// Where lines for an operator go: by default to standard error.
+    pub log: Log,
+}
 
-/// An embedded store with its listeners. Dropping the last clone stops it.
-#[derive(Clone, Debug)]
-pub struct Server {}
-
-impl Server {
-    /// Starts a store that nobody can reach yet; see [`Server::listen`] and [`Server::connector`].
-    pub fn start(_options: StoreOptions) -> Result<Self> {
-        Err(Error::Invalid {
-            what: "store".into(),
-            reason: "not built in this revision".into(),
-        })
+impl StoreOptions {
+    /// The options of a daemon, with its quotas.
+    pub fn of(personality: Personality) -> Self {
+        Self {
+            personality,
+            quotas: Quotas::of(personality),
+            output_max: 16 * 1024 * 1024,
+            log: Arc::new(|line| eprintln!("xenbus store: {line}")),
+        }
     }
+}
 
-    /// Serves a Unix socket at `path` (mode 0600), with full privilege for every client, as the daemons do.
-    pub fn listen(&self, _path: &std::path::Path) -> Result<()> {
-        Err(Error::Invalid {
-            what: "store".into(),
-            reason: "not built in this revision".into(),
-        })
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self::of(Personality::default())
     }
+}
 
-    /// Streams to this store that act as `domid`.
-    pub fn connector(&self, _domid: DomId) -> Arc<dyn Connector> {
-        Arc::new(crate::transport::socket::SocketConnector::new(
-            "/nonexistent",
-        ))
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreOptions")
+            .field("personality", &self.personality)
+            .field("quotas", &self.quotas)
+            .field("output_max", &self.output_max)
+            .finish_non_exhaustive()
     }
 }

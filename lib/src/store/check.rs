@@ -1,0 +1,66 @@
+//! Is the store in order? What CONTROL `check` asks, and every test after every step.
+
+use std::collections::BTreeMap;
+
+use super::core::{Core, Identity};
+use super::domain::Usage;
+use crate::id::DomId;
+
+impl Core {
+    /// What is out of order; nothing, unless there is a bug. Takes time in proportion to the store.
+    pub fn check_store(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut usage = BTreeMap::<DomId, Usage>::new();
+        let mut reached = 0;
+        let mut stack: Vec<(std::sync::Arc<str>, u64)> = vec![("/".into(), 0)];
+        while let Some((path, order)) = stack.pop() {
+            let Some(node) = self.world.tree.get(&path) else {
+                faults.push(format!("{path} is listed by its parent and missing"));
+                continue;
+            };
+            reached += 1;
+            if node.order != order {
+                faults.push(format!("{path} is not at its place in its parent's list"));
+            }
+            let of = usage.entry(node.acl.owner()).or_default();
+            of.nodes += 1;
+            of.memory += self.world.rules.node_overhead + node.variable_size() + path.len();
+            let children = node.children.iter();
+            stack.extend(children.map(|child| (child.path().clone(), child.order())));
+        }
+        if reached != self.world.tree.len() {
+            let lost = self.world.tree.len() - reached.min(self.world.tree.len());
+            faults.push(format!("{lost} nodes are listed by no parent"));
+        }
+        for connection in self.connections.values() {
+            if let Identity::Domain(domid) = connection.identity {
+                let of = usage.entry(domid).or_default();
+                of.watches += connection.watches.len();
+                of.memory += connection.watches.memory();
+                of.transactions += connection.transactions.len();
+            }
+        }
+        for domid in self.world.domains.known() {
+            let (counted, found) = (
+                self.world.domains.usage(domid),
+                usage.remove(&domid).unwrap_or_default(),
+            );
+            if counted != found {
+                faults.push(format!(
+                    "domain {domid} uses {found:?}, counted are {counted:?}"
+                ));
+            }
+        }
+        for (domid, usage) in usage {
+            faults.push(format!("domain {domid} is not known and uses {usage:?}"));
+        }
+        let own: usize = self.connections.values().map(|c| c.watches.len()).sum();
+        if own != self.watches.len() {
+            faults.push(format!(
+                "{own} watches are known to their connections, {} are indexed",
+                self.watches.len()
+            ));
+        }
+        faults
+    }
+}

@@ -1,0 +1,147 @@
+//! One client's stream: bytes in, cut into requests; replies and events out, in as few system calls as possible.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno as OsError;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use super::output::Output;
+use crate::wire::{HEADER_SIZE, Header, PAYLOAD_MAX};
+
+/// Unsent bytes above which a client's further requests wait until it takes its answers.
+const THROTTLE: usize = 256 * 1024;
+
+/// A client's stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) socket: OwnedFd,
+    /// Bytes of requests not yet carried out.
+    input: Vec<u8>,
+    pub(super) output: Output,
+    /// Whether it is noted as having something to send.
+    pub(super) dirty: bool,
+    /// The client is to be dropped, and why.
+    pub(super) doomed: Option<Doom>,
+    /// What the poller was last told to look for.
+    pub(super) interest: Interest,
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Doom {
+    /// The client has gone.
+    Gone,
+    /// A header announced more than [`PAYLOAD_MAX`].
+    Oversize(u32),
+    /// It does not read, and too much waits for it.
+    NotReading,
+    /// Its domain has gone.
+    Released,
+}
+
+/// What is looked for on a stream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Interest {
+    pub(super) read: bool,
+    pub(super) write: bool,
+}
+
+impl Stream {
+    /// Takes a non-blocking connected socket.
+    pub(super) fn new(socket: OwnedFd) -> Self {
+        Self {
+            socket,
+            input: Vec::new(),
+            output: Output::default(),
+            dirty: false,
+            doomed: None,
+            interest: Interest {
+                read: true,
+                write: false,
+            },
+        }
+    }
+
+    /// What should be looked for now.
+    pub(super) fn wanted(&self) -> Interest {
+        Interest {
+            read: !self.is_throttled(),
+            write: !self.output.unsent().is_empty(),
+        }
+    }
+
+    /// Whether its requests have to wait until it takes its answers.
+    pub(super) fn is_throttled(&self) -> bool {
+        self.output.unsent().len() > THROTTLE
+    }
+
+    /// Sends what fits now.
+    pub(super) fn flush(&mut self) {
+        while !self.output.unsent().is_empty() && self.doomed != Some(Doom::Gone) {
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            match send(&self.socket, self.output.unsent(), flags) {
+                Ok(sent) => self.output.advance(sent),
+                Err(OsError::INTR) => {}
+                Err(OsError::AGAIN) => break,
+                // The peer is gone; whatever else it may be, nothing can be sent any more.
+                Err(_) => self.doomed = Some(Doom::Gone),
+            }
+        }
+    }
+
+    /// Receives what fits into `buffer`; `None` if there is nothing now.
+    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            match recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+                Ok((count, _)) => return Ok(Some(count)),
+                Err(OsError::INTR) => {}
+                Err(OsError::AGAIN) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Takes out the bytes kept from before, to be given back with [`Stream::keep`].
+    pub(super) fn take_input(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.input)
+    }
+
+    /// Keeps bytes of requests that could not be carried out yet.
+    pub(super) fn keep(&mut self, rest: &[u8]) {
+        if !rest.is_empty() {
+            self.input.extend_from_slice(rest);
+        }
+    }
+
+    /// Whether a whole request waits.
+    pub(super) fn has_request(&self) -> bool {
+        matches!(next_message(&self.input), Next::Message(..))
+    }
+}
+
+/// What stands at the front of a client's bytes.
+pub(super) enum Next<'a> {
+    /// A whole request and the bytes after it.
+    Message(Header, &'a [u8], &'a [u8]),
+    /// Too little to say.
+    Partial,
+    /// More is announced than may be sent: no allocation follows from it, the connection ends.
+    Oversize(u32),
+}
+
+/// Cuts the next request from a client's bytes.
+pub(super) fn next_message(bytes: &[u8]) -> Next<'_> {
+    let Some((head, rest)) = bytes.split_first_chunk::<HEADER_SIZE>() else {
+        return Next::Partial;
+    };
+    let header = Header::from_bytes(head);
+    let len = header.len as usize;
+    if len > PAYLOAD_MAX {
+        return Next::Oversize(header.len);
+    }
+    match rest.split_at_checked(len) {
+        Some((payload, rest)) => Next::Message(header, payload, rest),
+        None => Next::Partial,
+    }
+}

@@ -1,0 +1,157 @@
+//! Domains: what the (pretended) hypervisor runs, and what the store knows of each.
+
+use std::collections::BTreeMap;
+
+use super::node::Acl;
+use crate::id::DomId;
+use crate::perms::Access;
+
+/// A domain that the store knows: introduced, or only named in permissions.
+#[derive(Debug, Default)]
+pub(super) struct Domain {
+    /// Generation of the store when the domain became known: permission entries that are older meant another domain
+    /// of the same number.
+    pub(super) generation: u64,
+    pub(super) introduced: bool,
+    /// It was seen shut down and `@releaseDomain` was fired for it.
+    pub(super) shutdown: bool,
+    /// The domain whose rights it has too.
+    pub(super) target: Option<DomId>,
+    pub(super) usage: Usage,
+    /// Feature bits set for it (Xen 4.21).
+    pub(super) features: Option<u32>,
+    /// Quotas of its own (Xen 4.22): name and value.
+    pub(super) quotas: BTreeMap<&'static str, u32>,
+}
+
+/// What a domain uses of its quotas.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Usage {
+    pub(super) nodes: usize,
+    pub(super) watches: usize,
+    pub(super) transactions: usize,
+    pub(super) memory: usize,
+}
+
+/// Life of a domain in the hypervisor.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Life {
+    /// It runs.
+    Running,
+    /// It has shut down or crashed, and still exists.
+    Shutdown,
+    /// It is being destroyed.
+    Dying,
+}
+
+/// All domains.
+#[derive(Debug)]
+pub(super) struct Domains {
+    hypervisor: BTreeMap<DomId, Life>,
+    known: BTreeMap<DomId, Domain>,
+    /// Permissions of `@introduceDomain` and `@releaseDomain`.
+    pub(super) introduce_acl: Acl,
+    pub(super) release_acl: Acl,
+}
+
+impl Domains {
+    /// Domain 0 alone, introduced.
+    pub(super) fn new(release_acl: Acl) -> Self {
+        let dom0 = Domain {
+            introduced: true,
+            ..Domain::default()
+        };
+        Self {
+            hypervisor: BTreeMap::from([(DomId::DOM0, Life::Running)]),
+            known: BTreeMap::from([(DomId::DOM0, dom0)]),
+            introduce_acl: Acl::owned(Access::None, DomId::DOM0),
+            release_acl,
+        }
+    }
+
+    /// The domain, if the store knows it.
+    pub(super) fn get(&self, domid: DomId) -> Option<&Domain> {
+        self.known.get(&domid)
+    }
+
+    /// The domain, if the store knows it.
+    pub(super) fn get_mut(&mut self, domid: DomId) -> Option<&mut Domain> {
+        self.known.get_mut(&domid)
+    }
+
+    /// The domain, known from now on if it exists at all.
+    pub(super) fn existing(&mut self, domid: DomId, generation: u64) -> Option<&mut Domain> {
+        if !self.known.contains_key(&domid) {
+            if !self.hypervisor.contains_key(&domid) {
+                return None;
+            }
+            let domain = Domain {
+                generation,
+                ..Domain::default()
+            };
+            self.known.insert(domid, domain);
+        }
+        self.known.get_mut(&domid)
+    }
+
+    /// Whether the domain is introduced.
+    pub(super) fn is_introduced(&self, domid: DomId) -> bool {
+        self.get(domid).is_some_and(|d| d.introduced)
+    }
+
+    /// Whether an entry written at `generation` for `domid` still means the domain that now has this number.
+    pub(super) fn is_meant(&self, domid: DomId, generation: u64) -> bool {
+        self.get(domid).is_some_and(|d| d.generation <= generation)
+    }
+
+    /// The state in the hypervisor.
+    pub(super) fn life(&self, domid: DomId) -> Option<Life> {
+        self.hypervisor.get(&domid).copied()
+    }
+
+    /// Sets the state in the hypervisor; `None`: the domain is gone.
+    pub(super) fn set_life(&mut self, domid: DomId, life: Option<Life>) {
+        match life {
+            Some(life) => drop(self.hypervisor.insert(domid, life)),
+            None => drop(self.hypervisor.remove(&domid)),
+        }
+    }
+
+    /// Forgets a domain. What it uses must have been given back or be gone with it.
+    pub(super) fn forget(&mut self, domid: DomId) {
+        self.known.remove(&domid);
+        for other in self.known.values_mut() {
+            if other.target == Some(domid) {
+                other.target = None;
+            }
+        }
+        for acl in [&mut self.introduce_acl, &mut self.release_acl] {
+            let mut entries = acl.entries().to_vec();
+            if entries[0].domid == domid {
+                entries[0].domid = DomId::DOM0;
+            }
+            let mut first = true;
+            entries.retain(|entry| std::mem::take(&mut first) || entry.domid != domid);
+            if let Some(changed) = Acl::new(&entries) {
+                *acl = changed;
+            }
+        }
+    }
+
+    /// Numbers of all known domains.
+    pub(super) fn known(&self) -> Vec<DomId> {
+        self.known.keys().copied().collect()
+    }
+
+    /// Adds to what a domain uses.
+    pub(super) fn charge(&mut self, domid: DomId, change: impl FnOnce(&mut Usage)) {
+        if let Some(domain) = self.known.get_mut(&domid) {
+            change(&mut domain.usage);
+        }
+    }
+
+    /// What a domain uses.
+    pub(super) fn usage(&self, domid: DomId) -> Usage {
+        self.get(domid).map(|d| d.usage).unwrap_or_default()
+    }
+}

@@ -1,0 +1,166 @@
+//! What the state machine sends, and the queue in which it waits for a client to take it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use super::core::ConnId;
+use crate::id::{ReqId, TxId};
+use crate::wire::{HEADER_SIZE, Header, Op};
+
+/// Takes what the state machine sends. It is called in the order in which a client must see the messages.
+pub trait Sink {
+    /// A reply. The header's length is that of `payload`.
+    fn reply(&mut self, to: ConnId, header: Header, payload: &[u8]);
+
+    /// A watch event. If `mergeable` it may be left out when an equal one is still unsent for the same client.
+    fn event(&mut self, to: ConnId, path: &[u8], token: &[u8], mergeable: bool);
+
+    /// The connection was ended by the store: its domain is gone.
+    fn close(&mut self, connection: ConnId);
+
+    /// Something that an operator should know. May contain anything; escape before showing.
+    fn log(&mut self, line: &str);
+}
+
+/// Bytes waiting for one client.
+#[derive(Debug)]
+pub struct Output {
+    bytes: Vec<u8>,
+    /// Bytes at the front that are sent already.
+    sent: usize,
+    /// Where in `bytes` an event with this hash ends.
+    events: HashMap<u64, usize>,
+    hasher: RandomState,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            sent: 0,
+            events: HashMap::new(),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Output {
+    /// Adds a reply.
+    pub fn push_reply(&mut self, header: Header, payload: &[u8]) {
+        self.push(header, &[payload]);
+    }
+
+    /// Adds an event, if it is not mergeable with one that is still wholly or partly unsent.
+    pub fn push_event(&mut self, path: &[u8], token: &[u8], mergeable: bool) {
+        let header = Header {
+            op: Op::WATCH_EVENT,
+            req_id: ReqId(0),
+            tx_id: TxId::NONE,
+            len: 0,
+        };
+        let parts = [path, b"\0", token, b"\0"];
+        if !mergeable {
+            self.push(header, &parts);
+            return;
+        }
+        let hash = self.hasher.hash_one((path, token));
+        if let Some(end) = self.events.get(&hash)
+            && *end > self.sent
+        {
+            let len = parts.iter().map(|part| part.len()).sum();
+            let equal = end
+                .checked_sub(len)
+                .and_then(|start| self.bytes.get(start..*end))
+                .is_some_and(|old| {
+                    old.starts_with(path)
+                        && old[path.len()] == 0
+                        && old[path.len() + 1..].starts_with(token)
+                });
+            if equal {
+                return;
+            }
+        }
+        self.push(header, &parts);
+        self.events.insert(hash, self.bytes.len());
+    }
+
+    fn push(&mut self, mut header: Header, parts: &[&[u8]]) {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        // Payloads are bounded far below this by what a request can cause.
+        header.len = u32::try_from(len).unwrap_or(u32::MAX);
+        self.bytes.reserve(HEADER_SIZE + len);
+        self.bytes.extend_from_slice(&header.to_bytes());
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
+    }
+
+    /// What is still to be sent.
+    pub fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// Takes note that the first `count` of the unsent bytes were sent.
+    pub fn advance(&mut self, count: usize) {
+        self.sent = (self.sent + count).min(self.bytes.len());
+        if self.sent == self.bytes.len() {
+            self.bytes.clear();
+            self.events.clear();
+            self.sent = 0;
+            // One long listing must not keep its memory for the life of an idle connection.
+            self.bytes.shrink_to(64 * 1024);
+        } else if self.sent >= 64 * 1024 && self.sent * 2 >= self.bytes.len() {
+            self.bytes.drain(..self.sent);
+            let sent = std::mem::take(&mut self.sent);
+            self.events.retain(|_, end| match end.checked_sub(sent) {
+                Some(moved) if moved > 0 => {
+                    *end = moved;
+                    true
+                }
+                _ => false,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(output: &mut Output, path: &str) -> usize {
+        let before = output.unsent().len();
+        output.push_event(path.as_bytes(), b"t", true);
+        output.unsent().len() - before
+    }
+
+    #[test]
+    fn an_equal_event_is_merged_only_while_the_first_is_unsent() {
+        let mut output = Output::default();
+        assert!(event(&mut output, "/a") > 0);
+        assert!(event(&mut output, "/b") > 0);
+        assert_eq!(event(&mut output, "/a"), 0);
+        output.advance(1);
+        assert_eq!(event(&mut output, "/a"), 0);
+        output.advance(HEADER_SIZE + 4);
+        assert!(event(&mut output, "/a") > 0);
+        assert_eq!(event(&mut output, "/b"), 0);
+        output.advance(output.unsent().len());
+        assert!(event(&mut output, "/b") > 0);
+    }
+
+    #[test]
+    fn sent_bytes_are_given_back_and_pending_events_still_merge() {
+        let mut output = Output::default();
+        let header = Header {
+            op: Op::READ,
+            req_id: ReqId(1),
+            tx_id: TxId::NONE,
+            len: 0,
+        };
+        output.push_reply(header, &[1; 100_000]);
+        event(&mut output, "/late");
+        output.advance(90_000);
+        assert!(output.bytes.len() < 20_000);
+        assert_eq!(event(&mut output, "/late"), 0);
+    }
+}

@@ -1,0 +1,331 @@
+//! What the server's thread works on: the store, its clients' streams, its listeners.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use super::poller::{Poller, ReadyEvent};
+use crate::error::{Error, Result};
+use crate::store::connection::{Doom, Interest, Next, Stream, next_message};
+use crate::store::core::{ConnId, Core, Identity};
+use crate::store::listener::{Accepted, Listener};
+use crate::store::output::Sink;
+use crate::wire::Header;
+
+/// Bytes read at once: many requests for one system call, few enough that other clients wait briefly.
+pub(super) const BUFFER: usize = 32 * 1024;
+
+/// Tokens from here on are listeners'; below they are connections'.
+const LISTENERS: u64 = 1 << 62;
+
+/// Clients taken in a row before others are served again.
+const ACCEPTS: usize = 64;
+
+/// The state of a server.
+pub(super) struct State {
+    pub(super) core: Core,
+    pub(super) outlet: Outlet,
+    listeners: Vec<Place>,
+    pub(super) stopping: bool,
+}
+
+struct Place {
+    listener: Listener,
+    /// It waits for a descriptor to become free.
+    stuck: bool,
+}
+
+/// The clients' streams, which take what the store sends.
+pub(super) struct Outlet {
+    streams: BTreeMap<ConnId, Stream>,
+    /// Streams with something to send or to end.
+    dirty: Vec<ConnId>,
+    /// Lines to log.
+    pub(super) lines: Vec<String>,
+    output_max: usize,
+}
+
+impl Outlet {
+    /// A stream to which something is to be added.
+    fn stream(&mut self, id: ConnId) -> Option<&mut Stream> {
+        let stream = self.streams.get_mut(&id)?;
+        if !stream.dirty {
+            stream.dirty = true;
+            self.dirty.push(id);
+        }
+        Some(stream)
+    }
+
+    /// Ends a connection once what is possible was sent.
+    fn doom(&mut self, id: ConnId, why: Doom) {
+        if let Some(stream) = self.stream(id) {
+            stream.doomed.get_or_insert(why);
+        }
+    }
+
+    /// Dooms a client for which too much waits.
+    fn bound(&mut self, id: ConnId) {
+        let max = self.output_max;
+        if let Some(stream) = self.streams.get_mut(&id)
+            && stream.output.unsent().len() > max
+        {
+            stream.flush();
+            if stream.output.unsent().len() > max {
+                stream.doomed.get_or_insert(Doom::NotReading);
+            }
+        }
+    }
+}
+
+impl Sink for Outlet {
+    fn reply(&mut self, to: ConnId, header: Header, payload: &[u8]) {
+        if let Some(stream) = self.stream(to) {
+            stream.output.push_reply(header, payload);
+        }
+    }
+
+    fn event(&mut self, to: ConnId, path: &[u8], token: &[u8], mergeable: bool) {
+        if let Some(stream) = self.stream(to)
+            && stream.doomed.is_none()
+        {
+            stream.output.push_event(path, token, mergeable);
+            self.bound(to);
+        }
+    }
+
+    fn close(&mut self, connection: ConnId) {
+        self.doom(connection, Doom::Released);
+    }
+
+    fn log(&mut self, line: &str) {
+        self.lines.push(line.to_owned());
+    }
+}
+
+impl State {
+    pub(super) fn new(core: Core, output_max: usize) -> Self {
+        Self {
+            core,
+            outlet: Outlet {
+                streams: BTreeMap::new(),
+                dirty: Vec::new(),
+                lines: Vec::new(),
+                output_max,
+            },
+            listeners: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    /// Starts to serve a socket.
+    pub(super) fn listen(&mut self, path: &Path, poller: &Poller) -> Result<()> {
+        let listener = Listener::bind(path)?;
+        let token = LISTENERS + self.listeners.len() as u64;
+        poller
+            .add(&listener.socket, token, READ)
+            .map_err(|error| Error::io("serve a socket", error))?;
+        self.listeners.push(Place {
+            listener,
+            stuck: false,
+        });
+        Ok(())
+    }
+
+    /// Opens a memory connection; `None` if the domain is not introduced.
+    pub(super) fn open(
+        &mut self,
+        identity: Identity,
+        poller: &Poller,
+    ) -> io::Result<Option<UnixStream>> {
+        let (server, client) = UnixStream::pair()?;
+        server.set_nonblocking(true)?;
+        let Some(id) = self.core.connect(identity) else {
+            return Ok(None);
+        };
+        self.add(id, Stream::new(server.into()), poller)?;
+        Ok(Some(client))
+    }
+
+    fn add(&mut self, id: ConnId, stream: Stream, poller: &Poller) -> io::Result<()> {
+        if let Err(error) = poller.add(&stream.socket, id.0, stream.interest) {
+            self.core.disconnect(id);
+            return Err(error);
+        }
+        self.outlet.streams.insert(id, stream);
+        Ok(())
+    }
+
+    /// Does what a descriptor is ready for.
+    pub(super) fn serve(&mut self, event: ReadyEvent, buffer: &mut [u8], poller: &Poller) {
+        if event.token >= LISTENERS {
+            let index = usize::try_from(event.token - LISTENERS).unwrap_or(usize::MAX);
+            self.accept(index, poller);
+            return;
+        }
+        let id = ConnId(event.token);
+        if event.write {
+            // Settling flushes it.
+            self.outlet.stream(id);
+        }
+        if event.read {
+            self.read(id, buffer);
+        }
+    }
+
+    /// Takes clients of a listener.
+    fn accept(&mut self, index: usize, poller: &Poller) {
+        for _ in 0..ACCEPTS {
+            let Some(place) = self.listeners.get_mut(index) else {
+                return;
+            };
+            match place.listener.accept() {
+                Accepted::Client(client) => {
+                    if let Some(id) = self.core.connect(Identity::Socket)
+                        && let Err(error) = self.add(id, Stream::new(client), poller)
+                    {
+                        self.outlet
+                            .lines
+                            .push(format!("a client was refused: {error}"));
+                    }
+                }
+                Accepted::Nobody => return,
+                Accepted::Refused(line) => self.outlet.lines.extend(line),
+                Accepted::Stuck(line) => {
+                    self.outlet.lines.extend(line);
+                    place.stuck = true;
+                    // Not looked at again until a client has gone; if even this fails it is looked at again at once.
+                    drop(poller.modify(&place.listener.socket, LISTENERS + index as u64, NOTHING));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads once from a client and carries out its requests.
+    fn read(&mut self, id: ConnId, buffer: &mut [u8]) {
+        let Some(stream) = self.outlet.streams.get_mut(&id) else {
+            return;
+        };
+        if stream.is_throttled() {
+            return;
+        }
+        match stream.receive(buffer) {
+            Ok(None) => {}
+            Ok(Some(0)) | Err(_) => self.outlet.doom(id, Doom::Gone),
+            Ok(Some(count)) => {
+                let mut kept = stream.take_input();
+                if kept.is_empty() {
+                    self.carry_out(id, &buffer[..count]);
+                } else {
+                    kept.extend_from_slice(&buffer[..count]);
+                    self.carry_out(id, &kept);
+                }
+            }
+        }
+    }
+
+    /// Carries out the requests in a client's bytes, as long as it takes the answers, and keeps the rest.
+    fn carry_out(&mut self, id: ConnId, mut bytes: &[u8]) {
+        loop {
+            let Some(stream) = self.outlet.streams.get_mut(&id) else {
+                return;
+            };
+            if stream.doomed.is_some() {
+                return;
+            }
+            if stream.is_throttled() {
+                stream.flush();
+                if stream.is_throttled() {
+                    break;
+                }
+            }
+            match next_message(bytes) {
+                Next::Message(header, payload, rest) => {
+                    self.core.handle(id, header, payload, &mut self.outlet);
+                    bytes = rest;
+                }
+                Next::Partial => break,
+                Next::Oversize(len) => {
+                    self.outlet.doom(id, Doom::Oversize(len));
+                    return;
+                }
+            }
+        }
+        if let Some(stream) = self.outlet.streams.get_mut(&id) {
+            stream.keep(bytes);
+        }
+    }
+
+    /// Sends what waits, goes on with requests that waited for that, ends connections that are done.
+    pub(super) fn settle(&mut self, poller: &Poller) {
+        while let Some(id) = self.outlet.dirty.pop() {
+            let Some(stream) = self.outlet.streams.get_mut(&id) else {
+                continue;
+            };
+            stream.dirty = false;
+            stream.flush();
+            if stream.doomed.is_none() && !stream.is_throttled() && stream.has_request() {
+                let kept = stream.take_input();
+                self.carry_out(id, &kept);
+                self.outlet.stream(id);
+                continue;
+            }
+            if let Some(why) = stream.doomed {
+                self.end(id, why, poller);
+                continue;
+            }
+            let wanted = stream.wanted();
+            if wanted != stream.interest {
+                stream.interest = wanted;
+                if poller.modify(&stream.socket, id.0, wanted).is_err() {
+                    self.end(id, Doom::Gone, poller);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, id: ConnId, why: Doom, poller: &Poller) {
+        self.core.disconnect(id);
+        self.outlet.streams.remove(&id);
+        match why {
+            Doom::Gone | Doom::Released => {}
+            Doom::Oversize(len) => self.outlet.lines.push(format!(
+                "connection {} ended: it announced {len} bytes, the limit is 4096",
+                id.0
+            )),
+            Doom::NotReading => self.outlet.lines.push(format!(
+                "connection {} ended: it does not read, and over {} bytes wait for it",
+                id.0, self.outlet.output_max
+            )),
+        }
+        for (index, place) in self.listeners.iter_mut().enumerate() {
+            if std::mem::take(&mut place.stuck) {
+                let token = LISTENERS + index as u64;
+                if let Err(error) = poller.modify(&place.listener.socket, token, READ) {
+                    self.outlet.lines.push(format!("a socket is lost: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Ends everything.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+        self.listeners.clear();
+        for (id, mut stream) in std::mem::take(&mut self.outlet.streams) {
+            stream.flush();
+            self.core.disconnect(id);
+        }
+    }
+}
+
+const READ: Interest = Interest {
+    read: true,
+    write: false,
+};
+
+const NOTHING: Interest = Interest {
+    read: false,
+    write: false,
+};
