@@ -1,26 +1,42 @@
 //! The client: every operation of the protocol, thread-safe, pipelined, with deadlines and reconnection.
 
+mod abilities;
+mod completion;
 mod connection;
+mod dialer;
+mod inbox;
+mod leader;
 mod operations;
+mod pool;
+mod registry;
+mod request;
+mod shared;
+mod slots;
+mod ticket;
+mod watching;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use operations::{NameList, Operations, Pending, Request};
+pub use operations::Operations;
+pub use request::{NameList, Pending, Request, Subject};
+pub(crate) use shared::Route;
+pub(crate) use watching::Hub;
 
 use crate::address::Address;
 use crate::error::Result;
-use crate::id::TxId;
 use crate::path::StorePath;
 use crate::tap::Tap;
 use crate::transaction::Transaction;
 use crate::transport::Connector;
 use crate::watch::{Watch, WatchOptions};
+use crate::wire::Op;
 
 /// A connection to a store: cheap to clone, usable from any thread. Dropping the last clone ends its threads.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<connection::Shared>,
+    shared: Arc<shared::Shared>,
 }
 
 /// How a [`Client`] behaves.
@@ -35,6 +51,8 @@ pub struct ClientOptions {
     pub device_opens: usize,
     /// Sees every message.
     pub tap: Option<Arc<dyn Tap>>,
+    /// Told once when an answer with a deadline farther than 5 s (that of a TRANSACTION_START) takes longer than those.
+    pub notice: Option<Arc<dyn Fn(Op, Duration) + Send + Sync>>,
 }
 
 impl Default for ClientOptions {
@@ -44,6 +62,7 @@ impl Default for ClientOptions {
             transaction_timeout: Duration::from_secs(90),
             device_opens: 8,
             tap: None,
+            notice: None,
         }
     }
 }
@@ -63,7 +82,7 @@ impl Client {
     /// [`crate::Error::Connect`] if no connection can be made now.
     pub fn with_connector(connector: Arc<dyn Connector>, options: ClientOptions) -> Result<Self> {
         Ok(Self {
-            shared: connection::Shared::connect(connector, options)?,
+            shared: shared::Shared::connect(connector, options)?,
         })
     }
 
@@ -92,16 +111,39 @@ impl Client {
 
     /// Watches `path` as `options` say.
     pub fn watch_with(&self, path: &StorePath, options: WatchOptions) -> Result<Watch> {
-        Watch::start(self, path, options)
+        Watch::start(self, path, &options)
     }
 
-    pub(crate) fn submit_in(&self, request: Request, tx_id: TxId) -> Pending<Vec<u8>> {
-        self.shared.submit(request, tx_id)
+    /// Sends a request and calls `done` with its answer from the client's completion thread, which is started with
+    /// the first of these. Answers are given in the order of the requests; `done` should be brief and not panic.
+    pub fn submit_with(
+        &self,
+        request: Request,
+        done: impl FnOnce(Result<Vec<u8>>) + Send + 'static,
+    ) {
+        self.shared
+            .submit_with(request, &Route::Any, Box::new(done));
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.shared.hub
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<shared::Shared> {
+        &self.shared
     }
 }
 
 impl Operations for Client {
     fn submit(&self, request: Request) -> Pending<Vec<u8>> {
-        self.shared.submit(request, TxId::NONE)
+        self.shared.submit(request, &Route::Any)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", &self.address())
+            .finish_non_exhaustive()
     }
 }

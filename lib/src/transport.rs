@@ -3,6 +3,8 @@
 //! A [`Transport`] moves bytes and knows nothing of messages except what its [`Traits`] demand of the sender. These
 //! modules are the only places with I/O.
 
+pub mod device;
+pub mod pair;
 pub mod ring;
 pub mod socket;
 
@@ -11,7 +13,7 @@ use std::io;
 use std::time::Instant;
 
 use crate::error::Result;
-use crate::wire::PAYLOAD_MAX;
+use crate::wire::{Op, PAYLOAD_MAX};
 
 /// One open stream to a store. Shared between threads: one reads while another writes.
 pub trait Transport: Send + Sync + fmt::Debug {
@@ -62,6 +64,8 @@ pub struct Traits {
     pub in_flight: InFlight,
     /// Who does the watches.
     pub watches: Watches,
+    /// The operations that are let through; `None`: all. Others are refused without asking.
+    pub operations: Option<&'static [Op]>,
 }
 
 impl Traits {
@@ -70,7 +74,13 @@ impl Traits {
         payload_max: PAYLOAD_MAX,
         in_flight: InFlight::Many,
         watches: Watches::Store,
+        operations: None,
     };
+
+    /// Whether an operation can reach the store.
+    pub fn lets_through(&self, op: Op) -> bool {
+        self.operations.is_none_or(|known| known.contains(&op))
+    }
 }
 
 /// How many requests may be in flight on one open stream.

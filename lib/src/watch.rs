@@ -1,8 +1,14 @@
 //! Watches: be told when something at or below a path changes.
 
-use std::time::{Duration, Instant};
+pub(crate) mod queue;
 
-use crate::client::Client;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use queue::Queue;
+
+use crate::client::{Client, Hub};
 use crate::error::{Error, Result};
 use crate::path::StorePath;
 use crate::wire::Op;
@@ -43,22 +49,23 @@ pub enum WatchEvent {
     Lost,
 }
 
-/// A watch; dropping it ends it.
-#[derive(Debug)]
+/// A watch; dropping it ends it. It does not keep its [`Client`] alive.
 pub struct Watch {
     path: StorePath,
+    number: u64,
+    hub: Arc<Hub>,
+    queue: Arc<Queue>,
 }
 
 impl Watch {
-    pub(crate) fn start(
-        _client: &Client,
-        path: &StorePath,
-        _options: WatchOptions,
-    ) -> Result<Self> {
-        Err(Error::Refused {
-            op: Op::WATCH,
-            path: path.to_string(),
-            reason: "not built in this revision",
+    pub(crate) fn start(client: &Client, path: &StorePath, options: &WatchOptions) -> Result<Self> {
+        let hub = Arc::clone(client.hub());
+        let (number, queue) = hub.start(path, options)?;
+        Ok(Self {
+            path: path.clone(),
+            number,
+            hub,
+            queue,
         })
     }
 
@@ -70,10 +77,11 @@ impl Watch {
     /// Waits for the next event.
     ///
     /// # Errors
-    /// When the client is gone, or the watch cannot be set again (its path is refused by the new daemon).
+    /// When the client is gone, or the watch cannot be set again (its path is refused by the new daemon), or
+    /// [`Watch::close`] was called.
     pub fn next(&self) -> Result<WatchEvent> {
         loop {
-            if let Some(event) = self.next_until(Instant::now() + Duration::from_hours(1))? {
+            if let Some(event) = self.queue.next_until(None)? {
                 return Ok(event);
             }
         }
@@ -83,11 +91,40 @@ impl Watch {
     ///
     /// # Errors
     /// As [`Watch::next`].
-    pub fn next_until(&self, _deadline: Instant) -> Result<Option<WatchEvent>> {
-        Err(Error::Refused {
+    pub fn next_until(&self, deadline: Instant) -> Result<Option<WatchEvent>> {
+        self.queue.next_until(Some(deadline))
+    }
+
+    /// The next event if there is one now.
+    ///
+    /// # Errors
+    /// As [`Watch::next`].
+    pub fn try_next(&self) -> Result<Option<WatchEvent>> {
+        self.queue.next_until(Some(Instant::now()))
+    }
+
+    /// Ends the watch from another thread: whoever waits in [`Watch::next`] gets the events that are there, then a
+    /// [`Error::Refused`].
+    pub fn close(&self) {
+        self.queue.end(Error::Refused {
             op: Op::WATCH,
             path: self.path.to_string(),
-            reason: "not built in this revision",
-        })
+            reason: "the watch was closed",
+        });
+        self.hub.end(self.number);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.hub.end(self.number);
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }

@@ -1,71 +1,12 @@
 //! Every operation of the protocol as a typed method, for a client and for a transaction alike.
 
+use super::request::{NameList, Pending, Request};
 use crate::error::{Error, Result};
 use crate::id::DomId;
 use crate::path::StorePath;
 use crate::perms::Perms;
 use crate::value::escape;
-use crate::wire::{Op, Payload, payload::strings};
-
-/// A request before it is sent: operation, payload, and what to call it in an error.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The operation.
-    pub op: Op,
-    /// The payload being built.
-    pub payload: Payload,
-    /// The path or other subject, printable.
-    pub subject: String,
-}
-
-impl Request {
-    /// A request about a path: `path|`.
-    pub fn path(op: Op, path: &StorePath) -> Self {
-        Self {
-            op,
-            payload: Payload::new().string(path.as_str()),
-            subject: path.to_string(),
-        }
-    }
-
-    /// A request about a domain: `domid|`.
-    pub fn domid(op: Op, domid: DomId) -> Self {
-        Self {
-            op,
-            payload: Payload::new().string(domid.to_string()),
-            subject: format!("domain {domid}"),
-        }
-    }
-}
-
-/// Names of a node's children, in the order in which the store sent them.
-pub type NameList = Vec<String>;
-
-/// An answer under way. Dropping it does not take the request back.
-#[must_use = "a request's error shows only in its answer"]
-pub struct Pending<T> {
-    wait: Box<dyn FnOnce() -> Result<T> + Send>,
-}
-
-impl<T: Send + 'static> Pending<T> {
-    pub(crate) fn new(wait: impl FnOnce() -> Result<T> + Send + 'static) -> Self {
-        Self {
-            wait: Box::new(wait),
-        }
-    }
-
-    /// Waits for the answer, at most until the request's deadline.
-    pub fn wait(self) -> Result<T> {
-        (self.wait)()
-    }
-
-    pub(crate) fn then<U: Send + 'static>(
-        self,
-        decode: impl FnOnce(T) -> Result<U> + Send + 'static,
-    ) -> Pending<U> {
-        Pending::new(move || decode((self.wait)()?))
-    }
-}
+use crate::wire::{Op, payload::strings};
 
 /// The operations of the protocol. `submit_…` sends and returns at once, so that many requests can be under way.
 pub trait Operations {
@@ -85,7 +26,7 @@ pub trait Operations {
     /// Asks for the names of a node's children.
     fn submit_directory(&self, path: &StorePath) -> Pending<NameList> {
         self.submit(Request::path(Op::DIRECTORY, path))
-            .then(|payload| names(&payload))
+            .decoded(|answer| names(&answer?))
     }
 
     /// Names of a node's children, in the store's order.
@@ -96,7 +37,7 @@ pub trait Operations {
     /// Asks for a node's permissions.
     fn submit_perms(&self, path: &StorePath) -> Pending<Perms> {
         self.submit(Request::path(Op::GET_PERMS, path))
-            .then(|payload| Ok(Perms::from_wire(&payload)?))
+            .decoded(|answer| Ok(Perms::from_wire(&answer?)?))
     }
 
     /// A node's permissions.
@@ -108,7 +49,7 @@ pub trait Operations {
     fn submit_write(&self, path: &StorePath, value: &[u8]) -> Pending<()> {
         let mut request = Request::path(Op::WRITE, path);
         request.payload = request.payload.raw(value);
-        self.submit(request).then(|payload| ok(&payload))
+        self.submit(request).decoded(|answer| ok(&answer?))
     }
 
     /// Sets a node's value; creates it and missing ancestors.
@@ -119,7 +60,7 @@ pub trait Operations {
     /// Creates a node with an empty value; an existing one is left as it is, without an event.
     fn mkdir(&self, path: &StorePath) -> Result<()> {
         self.submit(Request::path(Op::MKDIR, path))
-            .then(|payload| ok(&payload))
+            .decoded(|answer| ok(&answer?))
             .wait()
     }
 
@@ -135,7 +76,7 @@ pub trait Operations {
             });
         }
         self.submit(Request::path(Op::RM, path))
-            .then(|payload| ok(&payload))
+            .decoded(|answer| ok(&answer?))
             .wait()
     }
 
@@ -143,7 +84,7 @@ pub trait Operations {
     fn set_perms(&self, path: &StorePath, perms: &Perms) -> Result<()> {
         let mut request = Request::path(Op::SET_PERMS, path);
         request.payload = request.payload.raw(&perms.to_wire());
-        self.submit(request).then(|payload| ok(&payload)).wait()
+        self.submit(request).decoded(|answer| ok(&answer?)).wait()
     }
 
     /// Whether the node is there. EACCES is an error: it proves neither.

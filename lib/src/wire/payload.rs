@@ -18,8 +18,12 @@ impl Payload {
 
     /// Adds a string and its NUL.
     #[must_use]
-    pub fn string(self, text: impl AsRef<[u8]>) -> Self {
-        self.raw(text.as_ref()).raw(b"\0")
+    pub fn string(mut self, text: impl AsRef<[u8]>) -> Self {
+        let text = text.as_ref();
+        if text.len() < PAYLOAD_MAX {
+            self.bytes.reserve(text.len() + 1);
+        }
+        self.raw(text).raw(b"\0")
     }
 
     /// Adds bytes as they are.
@@ -30,6 +34,11 @@ impl Payload {
             self.bytes.extend_from_slice(bytes);
         }
         self
+    }
+
+    /// Whether nothing was put in.
+    pub fn is_empty(&self) -> bool {
+        self.wanted == 0
     }
 
     /// The bytes.

@@ -1,0 +1,171 @@
+//! The bounded queue between a connection and the owner of a watch.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::WatchEvent;
+use crate::error::{Error, Result};
+use crate::path::StorePath;
+
+/// Events between the thread that reads a connection, which never waits, and the owner of the watch.
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    arrived: Condvar,
+    most: usize,
+}
+
+struct State {
+    events: VecDeque<WatchEvent>,
+    /// Events dropped since the queue was full.
+    dropped: u64,
+    /// What the store's first event means when it comes.
+    first: First,
+    /// Whether a Lost was put in that no Reset followed.
+    is_lost: bool,
+    /// What `next` says once the queue is empty.
+    end: Option<Error>,
+}
+
+/// What the store's first event, which comes with the setting of a watch, means to the owner.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum First {
+    /// The watch is new.
+    Initial,
+    /// The watch was set again.
+    Reset,
+    /// It was told already.
+    Told,
+    /// It came.
+    Past,
+}
+
+impl Queue {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                events: VecDeque::new(),
+                dropped: 0,
+                first: First::Initial,
+                is_lost: false,
+                end: None,
+            }),
+            arrived: Condvar::new(),
+            most: most.max(1),
+        }
+    }
+
+    /// An event of the store about `path`, of a watch on `watched`.
+    pub(crate) fn changed(&self, path: StorePath, watched: &StorePath) {
+        let mut state = self.lock();
+        let first = state.first;
+        if path == *watched && first != First::Past {
+            state.first = First::Past;
+            match first {
+                First::Initial => self.push(state, WatchEvent::Initial),
+                First::Reset => self.reset(state),
+                First::Told | First::Past => {}
+            }
+        } else {
+            self.push(state, WatchEvent::Changed(path));
+        }
+    }
+
+    /// An event whose path made no sense.
+    pub(crate) fn garbled(&self) {
+        let mut state = self.lock();
+        state.dropped += 1;
+        drop(state);
+        self.arrived.notify_all();
+    }
+
+    /// The connection was lost.
+    pub(crate) fn lost(&self) {
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.is_lost, true) {
+            state.events.push_back(WatchEvent::Lost);
+        }
+        state.first = First::Reset;
+        drop(state);
+        self.arrived.notify_all();
+    }
+
+    /// The watch was set again, as the store's reply says; its first event may have said so already.
+    pub(crate) fn set_again(&self) {
+        let mut state = self.lock();
+        if state.first == First::Reset {
+            state.first = First::Told;
+            self.reset(state);
+        }
+    }
+
+    /// There will be no more events; `next` says `why` after those that are there.
+    pub(crate) fn end(&self, why: Error) {
+        self.lock().end.get_or_insert(why);
+        self.arrived.notify_all();
+    }
+
+    /// The next event, `None` if there is none by `deadline`.
+    pub(crate) fn next_until(&self, deadline: Option<Instant>) -> Result<Option<WatchEvent>> {
+        let mut state = self.lock();
+        loop {
+            if let Some(event) = state.events.pop_front() {
+                return Ok(Some(event));
+            }
+            if state.dropped > 0 {
+                return Ok(Some(WatchEvent::Overflow(std::mem::take(
+                    &mut state.dropped,
+                ))));
+            }
+            if let Some(end) = &state.end {
+                return Err(end.clone());
+            }
+            state = match deadline {
+                None => self
+                    .arrived
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(at) => {
+                    let left = at.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Ok(None);
+                    }
+                    self.arrived
+                        .wait_timeout(state, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+        }
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, event: WatchEvent) {
+        if state.dropped > 0 || state.events.len() >= self.most {
+            // Everything from here on is one "look at everything again", told when the rest was fetched.
+            state.dropped += 1;
+        } else if state.events.back() != Some(&event) {
+            state.events.push_back(event);
+        }
+        drop(state);
+        self.arrived.notify_all();
+    }
+
+    /// Whoever sees a Reset looks at everything: of what waits before it, only the turns of the connection are kept.
+    fn reset(&self, mut state: MutexGuard<'_, State>) {
+        state.dropped = 0;
+        state.is_lost = false;
+        let waiting = std::mem::take(&mut state.events);
+        for event in [WatchEvent::Initial, WatchEvent::Lost] {
+            if waiting.contains(&event) {
+                state.events.push_back(event);
+            }
+        }
+        state.events.push_back(WatchEvent::Reset);
+        drop(state);
+        self.arrived.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
