@@ -1,0 +1,286 @@
+//! Looking at nodes: LOOKUP and GETATTR.
+
+use std::time::Duration;
+
+use xenbus::client::{Pending, Request};
+use xenbus::wire::Op;
+use xenbus::{ErrorKind, Operations, StorePath};
+
+use super::{SHORT, Target, XenFs, name};
+use crate::attr::{Attr, Caller, Rights};
+use crate::errno::{Errno, Result};
+use crate::inode::{Kind, Node, Presentation, Shape, View};
+use crate::settings::{Cache, EmptyNode};
+
+/// A directory entry that was found: what LOOKUP and the creating operations reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// What it leads to.
+    pub attr: Attr,
+    /// How long the kernel may believe it.
+    pub lifetime: Lifetime,
+}
+
+/// How long the kernel may believe a reply.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Lifetime {
+    /// That the name leads there.
+    pub entry: Duration,
+    /// That the attributes are these.
+    pub attr: Duration,
+}
+
+/// What the store says of a node.
+pub(super) struct Facts {
+    pub(super) kind: Kind,
+    /// Length of the value; 0 where it was not asked for.
+    pub(super) length: usize,
+    pub(super) rights: Rights,
+}
+
+impl XenFs {
+    /// Finds `name` in the directory `parent`.
+    pub fn lookup(&self, parent: u64, name: &[u8]) -> Result<Entry> {
+        let parent = self.directory(parent)?;
+        // A name that no node can have is not there, without asking.
+        let target = self.target(&parent, name).map_err(|error| match error {
+            Errno::EINVAL => Errno::ENOENT,
+            other => other,
+        })?;
+        match target {
+            Target::Directories => {
+                let rights = self.rights(&parent.path)?;
+                let view = View::Directories;
+                let node = self.introduce(&parent.path, view, Shape::Directory);
+                Ok(self.entry(&node, &rights, 0))
+            }
+            Target::Value => {
+                let (length, rights) = self.value_facts(&parent)?;
+                let view = parent.presentation.view;
+                let node = self.introduce(&parent.path, view, Shape::Value);
+                Ok(self.entry(&node, &rights, length))
+            }
+            Target::Child(path) => self.look_at(parent.presentation.view, &path),
+        }
+    }
+
+    /// Attributes of a nodeid.
+    pub fn getattr(&self, id: u64) -> Result<(Attr, Duration)> {
+        let node = self.node(id)?;
+        let (length, rights) = match node.presentation.shape {
+            Shape::Directory => (0, self.rights(&node.path)?),
+            Shape::Value => self.value_facts(&node)?,
+            Shape::File => self.file_facts(&node)?,
+        };
+        let entry = self.entry(&node, &rights, length);
+        Ok((entry.attr, entry.lifetime.attr))
+    }
+
+    /// Finds the node at `path` and makes it known to the kernel.
+    pub(super) fn look_at(&self, view: View, path: &StorePath) -> Result<Entry> {
+        let facts = match self.examine(view, path) {
+            Err(Errno::ENOENT) => self.held_back_facts(path).ok_or(Errno::ENOENT)?,
+            other => other?,
+        };
+        let shape = match facts.kind {
+            Kind::Directory => Shape::Directory,
+            Kind::File => Shape::File,
+        };
+        let node = self.introduce(path, view, shape);
+        if view == View::Plain && facts.rights != Rights::Unseen {
+            self.inodes()
+                .remember(path, |known| known.kind = Some(facts.kind));
+        }
+        Ok(self.entry(&node, &facts.rights, facts.length))
+    }
+
+    /// Asks the store what the node at `path` is, everything in one round trip.
+    pub(super) fn examine(&self, view: View, path: &StorePath) -> Result<Facts> {
+        let known = self.inodes().known(path).kind;
+        if view == View::Directories || known == Some(Kind::Directory) {
+            return Ok(Facts {
+                kind: Kind::Directory,
+                length: 0,
+                rights: self.rights(path)?,
+            });
+        }
+        let children = self.submit_has_children(path);
+        let value = self.client.submit_read(path);
+        let perms = self.client.submit_perms(path);
+        let has_children = match children.wait() {
+            // Not proof that there is a node; but a guest must get past it to its home.
+            Err(error) if error.kind() == ErrorKind::Denied => {
+                return Ok(Facts {
+                    kind: Kind::Directory,
+                    length: 0,
+                    rights: Rights::Unseen,
+                });
+            }
+            other => other?,
+        };
+        let length = value.wait()?.len();
+        let rights = seen(perms)?;
+        let kind = if has_children {
+            Kind::Directory
+        } else {
+            known.unwrap_or(self.kind_of_leaf(length))
+        };
+        Ok(Facts {
+            kind,
+            length,
+            rights,
+        })
+    }
+
+    /// What a node without children is if nothing is remembered of it.
+    pub(super) fn kind_of_leaf(&self, length: usize) -> Kind {
+        match self.empty {
+            EmptyNode::Directory if length == 0 => Kind::Directory,
+            _ => Kind::File,
+        }
+    }
+
+    /// Asks whether a node has children, without fetching all of a long list where that can be avoided.
+    pub(super) fn submit_has_children(&self, path: &StorePath) -> Children {
+        Children {
+            answer: self.client.submit(Request::path(Op::DIRECTORY, path)),
+            root: path.is_root(),
+        }
+    }
+
+    /// A node's permissions, as far as we may see them.
+    pub(crate) fn rights(&self, path: &StorePath) -> Result<Rights> {
+        seen(self.client.submit_perms(path))
+    }
+
+    /// Length of the value and permissions of a node shown as `.value`, which exists while the value is not empty.
+    fn value_facts(&self, node: &Node) -> Result<(usize, Rights)> {
+        let value = self.client.submit_read(&node.path);
+        let perms = self.client.submit_perms(&node.path);
+        let length = match value.wait() {
+            Ok(value) => value.len(),
+            // What we may not read does not resolve; writing it blindly goes through CREATE.
+            Err(error) if error.kind() == ErrorKind::Denied => 0,
+            Err(error) => return Err(error.into()),
+        };
+        let rights = seen(perms)?;
+        if self.handles.is_emptied(node.number) {
+            return Ok((0, rights));
+        }
+        if length == 0 && !self.handles.is_being_written(node.number) {
+            return Err(Errno::ENOENT);
+        }
+        Ok((length, rights))
+    }
+
+    fn file_facts(&self, node: &Node) -> Result<(usize, Rights)> {
+        let value = self.client.submit_read(&node.path);
+        let perms = self.client.submit_perms(&node.path);
+        let length = match value.wait() {
+            Ok(value) => value.len(),
+            Err(error) if error.kind() == ErrorKind::Denied => 0,
+            Err(error) if error.is_not_found() => {
+                let facts = self.held_back_facts(&node.path).ok_or(Errno::ENOENT)?;
+                return Ok((0, facts.rights));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok((length, seen(perms)?))
+    }
+
+    /// What a node shows whose creation is held back.
+    fn held_back_facts(&self, path: &StorePath) -> Option<Facts> {
+        let number = self.inodes().recorded(path)?;
+        let file = self.handles.held_back(number)?;
+        Some(Facts {
+            kind: Kind::File,
+            length: 0,
+            rights: file.rights.clone(),
+        })
+    }
+
+    /// Makes a presentation known to the kernel.
+    pub(super) fn introduce(&self, path: &StorePath, view: View, shape: Shape) -> Node {
+        self.inodes().look_up(path, Presentation { view, shape })
+    }
+
+    /// What the kernel is told of a node.
+    pub(super) fn entry(&self, node: &Node, rights: &Rights, length: usize) -> Entry {
+        let directory = node.is_directory();
+        let (mode, uid) = self.appearance.of(rights, directory);
+        let size = if directory || self.handles.is_emptied(node.number) {
+            0
+        } else {
+            self.translation.size(length)
+        };
+        let known = self.inodes().known(&node.path);
+        Entry {
+            attr: Attr {
+                id: node.id,
+                directory,
+                mode,
+                uid,
+                gid: self.appearance.gid(),
+                size,
+                modified: known.modified.unwrap_or(self.mounted),
+            },
+            lifetime: self.lifetime(directory, rights),
+        }
+    }
+
+    /// A directory stays one. A file may turn into a directory at any time, and then the kernel would refuse to look
+    /// below it, without asking: its name is not to be believed. Nor is what EACCES left in the dark.
+    fn lifetime(&self, directory: bool, rights: &Rights) -> Lifetime {
+        match (self.cache, rights) {
+            (Cache::None, _) | (_, Rights::Unseen) => Lifetime::default(),
+            (Cache::Auto, Rights::Seen(_)) => Lifetime {
+                entry: if directory { SHORT } else { Duration::ZERO },
+                attr: SHORT,
+            },
+        }
+    }
+
+    /// The child of `parent` whose long name has this alias.
+    pub(super) fn resolve_alias(&self, parent: &StorePath, alias: &str) -> Result<StorePath> {
+        let names = self.client.directory(parent)?;
+        let mut long = names.iter().filter(|name| name.len() > name::NAME_MAX);
+        let name = long
+            .find(|name| name::alias(name) == alias)
+            .ok_or(Errno::ENOENT)?;
+        Ok(parent.child(name)?)
+    }
+
+    /// Whether we are a domain that cannot do everything.
+    pub(super) fn own_domid(&self) -> Option<xenbus::DomId> {
+        match self.caller {
+            Caller::Domain(own) => own,
+            Caller::Privileged => None,
+        }
+    }
+}
+
+/// The answer to "are there children?", under way.
+pub(super) struct Children {
+    answer: Pending<Vec<u8>>,
+    root: bool,
+}
+
+impl Children {
+    pub(super) fn wait(self) -> xenbus::Result<bool> {
+        let payload = match self.answer.wait() {
+            // The C daemon's "more than fits into one reply".
+            Err(xenbus::Error::Store { errno, .. }) if errno.name() == "E2BIG" => return Ok(true),
+            other => other?,
+        };
+        let mut names = payload.split(|b| *b == 0).filter(|name| !name.is_empty());
+        Ok(names.any(|name| !self.root || !str::from_utf8(name).is_ok_and(name::is_phantom)))
+    }
+}
+
+fn seen(perms: Pending<xenbus::Perms>) -> Result<Rights> {
+    match perms.wait() {
+        Ok(perms) => Ok(Rights::Seen(perms)),
+        Err(error) if error.kind() == ErrorKind::Denied => Ok(Rights::Unseen),
+        Err(error) => Err(error.into()),
+    }
+}

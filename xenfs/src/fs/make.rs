@@ -1,0 +1,82 @@
+//! Making nodes: MKDIR, MKNOD, and CREATE with `O_EXCL`.
+
+use xenbus::wire::{self, Op};
+use xenbus::{Error, ErrorKind, Operations, StorePath};
+
+use super::{Entry, Target, XenFs};
+use crate::errno::{Errno, Result};
+use crate::inode::{Kind, Node};
+
+impl XenFs {
+    /// Makes a directory.
+    pub fn mkdir(&self, parent: u64, name: &[u8]) -> Result<Entry> {
+        self.make_named(parent, name, Kind::Directory)
+    }
+
+    /// Makes an empty file.
+    pub fn mknod(&self, parent: u64, name: &[u8]) -> Result<Entry> {
+        self.make_named(parent, name, Kind::File)
+    }
+
+    fn make_named(&self, parent: u64, name: &[u8], kind: Kind) -> Result<Entry> {
+        self.writable()?;
+        let parent = self.directory(parent)?;
+        match self.target(&parent, name)? {
+            Target::Directories => Err(Errno::EEXIST),
+            // It is there with the value, not by itself.
+            Target::Value => Err(Errno::EINVAL),
+            Target::Child(path) => self.make(&parent, &path, kind),
+        }
+    }
+
+    /// Makes a node that must not be there yet. The store's own MKDIR leaves an existing node as it is and makes what
+    /// is missing above, so both are looked at in one transaction with it.
+    pub(super) fn make(&self, parent: &Node, path: &StorePath, kind: Kind) -> Result<Entry> {
+        if self.handles.all_held_back().iter().any(|file| {
+            self.node(file.id)
+                .is_ok_and(|node| node.path == *path && !node.is_directory())
+        }) {
+            return Err(Errno::EEXIST);
+        }
+        self.client.transaction(|transaction| {
+            match transaction.perms(&parent.path) {
+                Err(error) if error.kind() == ErrorKind::Denied => {}
+                Err(error) => return Err(error),
+                Ok(_) => {}
+            }
+            match transaction.perms(path) {
+                Err(error) if error.is_not_found() => transaction.mkdir(path),
+                Err(error) => Err(error),
+                Ok(_) => Err(refusal(Op::MKDIR, path, wire::Errno::EEXIST)),
+            }
+        })?;
+        self.remember_made(path, kind);
+        self.look_at(parent.presentation.view, path)
+    }
+
+    /// Remembers a node that was made through this mount.
+    pub(super) fn remember_made(&self, path: &StorePath, kind: Kind) {
+        let now = std::time::SystemTime::now();
+        self.inodes().remember(path, |known| {
+            known.kind = Some(kind);
+            known.made_here = true;
+            known.perms_set = false;
+            known.modified = Some(now);
+        });
+    }
+
+    /// Remembers what a node is.
+    pub(super) fn remember_kind(&self, path: &StorePath, kind: Kind) {
+        self.inodes()
+            .remember(path, |known| known.kind = Some(kind));
+    }
+}
+
+/// An error about a node as the store itself would send it.
+pub(super) fn refusal(op: Op, path: &StorePath, errno: wire::Errno) -> Error {
+    Error::Store {
+        op,
+        path: path.to_string(),
+        errno,
+    }
+}

@@ -1,0 +1,273 @@
+//! Opening, reading and closing files: OPEN, CREATE, READ, FLUSH, RELEASE.
+
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
+use xenbus::{ErrorKind, Operations, StorePath};
+
+use super::{Entry, Target, XenFs};
+use crate::attr::Rights;
+use crate::errno::{Errno, Result};
+use crate::handle::{Append, File};
+use crate::inode::{Kind, Node, Shape, View};
+
+/// The flags of `open(2)` that matter here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OpenFlags(OFlags);
+
+impl OpenFlags {
+    /// The flags as they arrive in a request.
+    pub fn new(flags: i32) -> Self {
+        Self(OFlags::from_bits_retain(flags.cast_unsigned()))
+    }
+
+    fn writes(self) -> bool {
+        self.0.intersection(OFlags::RWMODE) != OFlags::RDONLY || self.truncates()
+    }
+
+    fn reads(self) -> bool {
+        self.0.intersection(OFlags::RWMODE) != OFlags::WRONLY
+    }
+
+    fn truncates(self) -> bool {
+        self.0.contains(OFlags::TRUNC)
+    }
+
+    fn excludes(self) -> bool {
+        self.0.contains(OFlags::EXCL)
+    }
+
+    fn append(self) -> Append {
+        if self.0.contains(OFlags::APPEND) {
+            Append::Yes
+        } else {
+            Append::No
+        }
+    }
+}
+
+/// An open file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Opened {
+    /// Its handle.
+    pub handle: u64,
+    /// Whether closing a descriptor of it means anything to us.
+    pub wants_flush: bool,
+}
+
+impl XenFs {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// ESTALE when it is not there as a file any more: the kernel then looks the name up again.
+    pub fn open(&self, id: u64, flags: OpenFlags) -> Result<Opened> {
+        let node = self.node(id)?;
+        if flags.writes() {
+            self.writable()?;
+        }
+        match node.presentation.shape {
+            Shape::Directory => return Err(Errno::EISDIR),
+            Shape::File => self.check_file(&node, flags)?,
+            Shape::Value => self.check_value(&node, flags)?,
+        }
+        let file = File::new(node.id, node.number, flags.writes(), flags.append());
+        Ok(self.opened(file.truncating(flags.truncates())))
+    }
+
+    /// Creates a file in the directory `parent` and opens it. Unless it must be new (`O_EXCL`), the store is told with
+    /// the first write, so that creating and writing is one WRITE there.
+    pub fn create(&self, parent: u64, name: &[u8], flags: OpenFlags) -> Result<(Entry, Opened)> {
+        self.writable()?;
+        let parent = self.directory(parent)?;
+        let view = parent.presentation.view;
+        match self.target(&parent, name)? {
+            Target::Directories => Err(Errno::EISDIR),
+            Target::Value => self.create_value(&parent, flags),
+            // Every node is a directory there: nothing but a value can be created as a file.
+            Target::Child(_) if view == View::Directories => Err(Errno::EPERM),
+            Target::Child(path) => self.create_file(&parent, &path, flags),
+        }
+    }
+
+    /// Reads from a file. A read at the start asks the store; those that follow see the same content to its end.
+    pub fn read(&self, handle: u64, offset: u64, size: usize) -> Result<Vec<u8>> {
+        let file = self.handles.file(handle)?;
+        let node = self.node(file.id)?;
+        if file.is_truncated() || self.handles.is_emptied(node.number) {
+            return Ok(Vec::new());
+        }
+        let mut state = file.state();
+        let content = match state.snapshot.take() {
+            Some(content) if offset > 0 => content,
+            _ => self.content(&node.path)?,
+        };
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
+        let end = start.saturating_add(size).min(content.len());
+        let bytes = content[start..end].to_vec();
+        // Who has been told of the end and reads on, waits for something new (tail -f).
+        if !bytes.is_empty() {
+            state.snapshot = Some(content);
+        }
+        Ok(bytes)
+    }
+
+    /// A descriptor of the file was closed; others may be open.
+    pub fn flush(&self, handle: u64) -> Result<()> {
+        self.handles.file(handle)?.flush();
+        Ok(())
+    }
+
+    /// The last descriptor of the file was closed.
+    pub fn release(&self, handle: u64) -> Result<()> {
+        let Some(file) = self.handles.remove_file(handle) else {
+            return Err(Errno::EBADF);
+        };
+        if !file.is_pending() {
+            return Ok(());
+        }
+        let committed = self.commit_pending(&file);
+        self.handles.settle(&file);
+        committed
+    }
+
+    /// Tells the store what an open file has held back: that its node is there, that its value is empty.
+    pub(super) fn commit_pending(&self, file: &Arc<File>) -> Result<()> {
+        // What was removed meanwhile stays removed.
+        let Ok(node) = self.node(file.id) else {
+            return Ok(());
+        };
+        let mut state = file.state();
+        if file.is_truncated() {
+            self.confirm(&node, file, &mut state)?;
+            self.client
+                .write(&node.path, b"")
+                .map_err(|error| crate::errno::of_write(&error))?;
+            self.touch(&node.path);
+        } else if file.is_held_back() && node.presentation.shape == Shape::File {
+            self.client.mkdir(&node.path)?;
+            self.touch(&node.path);
+        }
+        Ok(())
+    }
+
+    /// If the node at `path` is held back by an open file, it is created now.
+    pub(crate) fn materialize(&self, path: &StorePath) -> Result<()> {
+        let number = self.inodes().recorded(path);
+        let Some(file) = number.and_then(|number| self.handles.held_back(number)) else {
+            return Ok(());
+        };
+        self.commit_pending(&file)?;
+        self.handles.settle(&file);
+        Ok(())
+    }
+
+    /// What reading a node as a file returns.
+    pub(super) fn content(&self, path: &StorePath) -> Result<Vec<u8>> {
+        Ok(self.translation.content(self.client.read(path)?))
+    }
+
+    fn opened(&self, file: File) -> Opened {
+        let wants_flush = file.is_pending();
+        let (handle, _) = self.handles.add_file(file);
+        Opened {
+            handle,
+            wants_flush,
+        }
+    }
+
+    /// Whether a node is still a file, and whether it can be opened so.
+    fn check_file(&self, node: &Node, flags: OpenFlags) -> Result<()> {
+        let children = self.submit_has_children(&node.path);
+        let rights = (flags.writes() && self.own_domid().is_some())
+            .then(|| self.client.submit_perms(&node.path));
+        match children.wait() {
+            Ok(false) => {}
+            Ok(true) => {
+                self.remember_kind(&node.path, Kind::Directory);
+                return Err(Errno::ESTALE);
+            }
+            // The kernel may have believed in a node that is gone: with O_CREAT it must create it, not fail.
+            Err(error) if error.is_not_found() => {
+                return match self.handles.held_back(node.number) {
+                    Some(_) => Ok(()),
+                    None => Err(Errno::ESTALE),
+                };
+            }
+            Err(error) if error.kind() == ErrorKind::Denied && !flags.reads() => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Told now rather than at the first write: `: > file` never writes.
+        if let Some(Ok(perms)) = rights.map(xenbus::client::Pending::wait)
+            && self.appearance.forbids_writing(&Rights::Seen(perms))
+        {
+            return Err(Errno::EACCES);
+        }
+        Ok(())
+    }
+
+    fn check_value(&self, node: &Node, flags: OpenFlags) -> Result<()> {
+        match self.client.read(&node.path) {
+            Ok(value) if !value.is_empty() || self.handles.is_being_written(node.number) => Ok(()),
+            Ok(_) => Err(Errno::ESTALE),
+            Err(error) if error.is_not_found() => Err(Errno::ESTALE),
+            Err(error) if error.kind() == ErrorKind::Denied && !flags.reads() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn create_value(&self, parent: &Node, flags: OpenFlags) -> Result<(Entry, Opened)> {
+        match self.client.read(&parent.path) {
+            Ok(value) if !value.is_empty() && flags.excludes() => return Err(Errno::EEXIST),
+            Ok(_) => {}
+            // It cannot be seen, but perhaps be written.
+            Err(error) if error.kind() == ErrorKind::Denied && !flags.reads() => {}
+            Err(error) => return Err(error.into()),
+        }
+        let rights = self.rights(&parent.path)?;
+        if self.appearance.forbids_writing(&rights) {
+            return Err(Errno::EACCES);
+        }
+        let node = self.introduce(&parent.path, parent.presentation.view, Shape::Value);
+        let file = File::new(node.id, node.number, true, flags.append())
+            .truncating(flags.truncates())
+            .holding_back(rights.clone());
+        let opened = self.opened(file);
+        Ok((self.entry(&node, &rights, 0), opened))
+    }
+
+    fn create_file(
+        &self,
+        parent: &Node,
+        path: &StorePath,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        let view = parent.presentation.view;
+        if flags.excludes() {
+            let entry = self.make(parent, path, Kind::File)?;
+            let node = self.node(entry.attr.id)?;
+            let file = File::new(node.id, node.number, true, flags.append());
+            return Ok((entry, self.opened(file)));
+        }
+        let below = self.rights(&parent.path)?;
+        if self.appearance.forbids_writing(&below) {
+            return Err(Errno::EACCES);
+        }
+        if below == Rights::Unseen {
+            // What it will look like cannot be known: let the store make it now.
+            self.client.mkdir(path)?;
+            self.remember_made(path, Kind::File);
+            let entry = self.look_at(view, path)?;
+            let node = self.node(entry.attr.id)?;
+            let file = File::new(node.id, node.number, true, flags.append());
+            return Ok((entry, self.opened(file)));
+        }
+        let rights = self.appearance.inherited(&below);
+        self.remember_made(path, Kind::File);
+        let node = self.introduce(path, view, Shape::File);
+        let file = File::new(node.id, node.number, true, flags.append())
+            .truncating(flags.truncates())
+            .holding_back(rights.clone());
+        let opened = self.opened(file);
+        Ok((self.entry(&node, &rights, 0), opened))
+    }
+}

@@ -1,0 +1,393 @@
+//! The adaptor between the kernel and [`XenFs`]: takes requests apart, calls, replies. It decides nothing.
+//!
+//! Handlers give the reply away to a pool of threads and return, so that a slow store never keeps a session's thread
+//! from reading the next request.
+
+mod pool;
+mod reply;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use fuser::{
+    BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags, KernelConfig,
+    LockOwner, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
+    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+use rustix::fs::{FileType, RawMode};
+
+use self::pool::Pool;
+use self::reply::{GENERATION, answer, answer_entry, answer_xattr, file_attr};
+use crate::fs::{OpenFlags, RenameFlags, SetAttr, Time, XenFs};
+use crate::xattr::Existing;
+
+/// Most bytes of a name, a value or a list that any node can need: more is not copied for the worker.
+const NAME_MAX: u32 = 255;
+
+/// [`XenFs`] as the kernel sees it.
+pub struct Adaptor {
+    fs: Arc<XenFs>,
+    pool: Pool,
+}
+
+impl Adaptor {
+    /// Serves `fs`. Give it to a session whose options contain `default_permissions`: the modes are the access
+    /// control between the users of this machine.
+    pub fn new(fs: XenFs) -> Self {
+        Self {
+            fs: Arc::new(fs),
+            pool: Pool::default(),
+        }
+    }
+
+    /// Runs `job` on a thread of the pool.
+    fn later(&self, job: impl FnOnce(&XenFs) + Send + 'static) {
+        let fs = Arc::clone(&self.fs);
+        self.pool.run(move || job(&fs));
+    }
+}
+
+impl Filesystem for Adaptor {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        for wanted in [
+            // Otherwise O_TRUNC arrives as a truncation of its own, and the store would see an empty value.
+            InitFlags::FUSE_ATOMIC_O_TRUNC,
+            InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+            InitFlags::FUSE_PARALLEL_DIROPS,
+        ] {
+            // An older kernel has less; everything works without, only less well.
+            let _missing = config.add_capabilities(wanted);
+        }
+        Ok(())
+    }
+
+    fn destroy(&mut self) {
+        self.pool.shut_down();
+    }
+
+    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let name = name.as_bytes().to_vec();
+        self.later(move |fs| answer_entry(reply, fs.lookup(parent.0, &name)));
+    }
+
+    fn forget(&self, _: &Request, ino: INodeNo, nlookup: u64) {
+        self.fs.forget(ino.0, nlookup);
+    }
+
+    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        self.later(move |fs| match fs.getattr(ino.0) {
+            Ok((attr, lifetime)) => reply.attr(&lifetime, &file_attr(&attr)),
+            Err(error) => reply.error(Errno::from_i32(error.code())),
+        });
+    }
+
+    fn setattr(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let set = SetAttr {
+            mode,
+            uid,
+            gid,
+            size,
+            modified: mtime.map(|time| match time {
+                TimeOrNow::Now => Time::Now,
+                TimeOrNow::SpecificTime(time) => Time::At(time),
+            }),
+            accessed: atime.is_some(),
+            handle: fh.map(|fh| fh.0),
+        };
+        self.later(move |fs| match fs.setattr(ino.0, set) {
+            Ok((attr, lifetime)) => reply.attr(&lifetime, &file_attr(&attr)),
+            Err(error) => reply.error(Errno::from_i32(error.code())),
+        });
+    }
+
+    fn mknod(
+        &self,
+        _: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        _rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        if FileType::from_raw_mode(mode as RawMode) != FileType::RegularFile {
+            return reply.error(Errno::EPERM);
+        }
+        let name = name.as_bytes().to_vec();
+        self.later(move |fs| answer_entry(reply, fs.mknod(parent.0, &name)));
+    }
+
+    fn mkdir(
+        &self,
+        _: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let name = name.as_bytes().to_vec();
+        self.later(move |fs| answer_entry(reply, fs.mkdir(parent.0, &name)));
+    }
+
+    fn unlink(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let name = name.as_bytes().to_vec();
+        self.later(move |fs| answer(reply, fs.unlink(parent.0, &name)));
+    }
+
+    fn rmdir(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let name = name.as_bytes().to_vec();
+        self.later(move |fs| answer(reply, fs.rmdir(parent.0, &name)));
+    }
+
+    fn symlink(
+        &self,
+        _: &Request,
+        _parent: INodeNo,
+        _link_name: &OsStr,
+        _target: &Path,
+        reply: ReplyEntry,
+    ) {
+        reply.error(Errno::EPERM);
+    }
+
+    fn link(
+        &self,
+        _: &Request,
+        _ino: INodeNo,
+        _newparent: INodeNo,
+        _newname: &OsStr,
+        reply: ReplyEntry,
+    ) {
+        reply.error(Errno::EPERM);
+    }
+
+    fn rename(
+        &self,
+        _: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: fuser::RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let flags = RenameFlags {
+            no_replace: flags.contains(fuser::RenameFlags::RENAME_NOREPLACE),
+            other: !fuser::RenameFlags::RENAME_NOREPLACE.contains(flags),
+        };
+        let (name, newname) = (name.as_bytes().to_vec(), newname.as_bytes().to_vec());
+        self.later(move |fs| {
+            answer(
+                reply,
+                fs.rename(parent.0, &name, newparent.0, &newname, flags),
+            );
+        });
+    }
+
+    fn open(&self, _: &Request, ino: INodeNo, flags: fuser::OpenFlags, reply: ReplyOpen) {
+        self.later(move |fs| match fs.open(ino.0, OpenFlags::new(flags.0)) {
+            Ok(opened) => reply.opened(
+                FileHandle(opened.handle),
+                reply::open_flags(opened.wants_flush),
+            ),
+            Err(error) => reply.error(Errno::from_i32(error.code())),
+        });
+    }
+
+    fn create(
+        &self,
+        _: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let name = name.as_bytes().to_vec();
+        self.later(
+            move |fs| match fs.create(parent.0, &name, OpenFlags::new(flags)) {
+                Ok((entry, opened)) => reply.created(
+                    // One lifetime for both: the shorter.
+                    &entry.lifetime.entry.min(entry.lifetime.attr),
+                    &file_attr(&entry.attr),
+                    GENERATION,
+                    FileHandle(opened.handle),
+                    reply::open_flags(opened.wants_flush),
+                ),
+                Err(error) => reply.error(Errno::from_i32(error.code())),
+            },
+        );
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: fuser::OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        self.later(move |fs| match fs.read(fh.0, offset, size as usize) {
+            Ok(bytes) => reply.data(&bytes),
+            Err(error) => reply.error(Errno::from_i32(error.code())),
+        });
+    }
+
+    fn write(
+        &self,
+        _: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        _write_flags: WriteFlags,
+        _flags: fuser::OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let data = data.to_vec();
+        self.later(move |fs| match fs.write(fh.0, offset, &data) {
+            Ok(written) => reply.written(written),
+            Err(error) => reply.error(Errno::from_i32(error.code())),
+        });
+    }
+
+    fn flush(
+        &self,
+        _: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        answer(reply, self.fs.flush(fh.0));
+    }
+
+    fn release(
+        &self,
+        _: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: fuser::OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.later(move |fs| answer(reply, fs.release(fh.0)));
+    }
+
+    fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
+        // A write is in the store when it returns; there is nothing more to wait for.
+        reply.ok();
+    }
+
+    fn opendir(&self, _: &Request, ino: INodeNo, _: fuser::OpenFlags, reply: ReplyOpen) {
+        self.later(move |fs| match fs.opendir(ino.0) {
+            Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
+            Err(error) => reply.error(Errno::from_i32(error.code())),
+        });
+    }
+
+    fn readdir(
+        &self,
+        _: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        self.later(move |fs| {
+            let result = fs.readdir(fh.0, offset, |entry| {
+                let kind = reply::file_type(entry.directory);
+                !reply.add(INodeNo(entry.id), entry.next, kind, &entry.name)
+            });
+            match result {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(Errno::from_i32(error.code())),
+            }
+        });
+    }
+
+    fn releasedir(
+        &self,
+        _: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: fuser::OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.fs.releasedir(fh.0);
+        reply.ok();
+    }
+
+    fn fsyncdir(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
+        reply.ok();
+    }
+
+    fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
+        // As procfs and sysfs: no blocks to count, so df leaves it out. Values are at most a page.
+        reply.statfs(0, 0, 0, 0, 0, 4096, NAME_MAX, 4096);
+    }
+
+    fn setxattr(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        use rustix::fs::XattrFlags;
+        let flags = XattrFlags::from_bits_retain(flags.cast_unsigned());
+        let existing = if flags.contains(XattrFlags::CREATE) {
+            Existing::MustNot
+        } else if flags.contains(XattrFlags::REPLACE) {
+            Existing::Must
+        } else {
+            Existing::May
+        };
+        let (name, value) = (name.as_bytes().to_vec(), value.to_vec());
+        self.later(move |fs| answer(reply, fs.setxattr(ino.0, &name, &value, existing)));
+    }
+
+    fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let name = name.as_bytes().to_vec();
+        self.later(move |fs| answer_xattr(reply, size, fs.getxattr(ino.0, &name)));
+    }
+
+    fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        answer_xattr(reply, size, self.fs.listxattr(ino.0));
+    }
+
+    fn removexattr(&self, _: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer(reply, self.fs.removexattr(ino.0, name.as_bytes()));
+    }
+}

@@ -1,0 +1,98 @@
+use super::*;
+
+const FILE: Presentation = Presentation {
+    view: View::Plain,
+    shape: Shape::File,
+};
+const DIRECTORY: Presentation = Presentation {
+    view: View::Plain,
+    shape: Shape::Directory,
+};
+
+fn path(text: &str) -> StorePath {
+    StorePath::parse(text).unwrap()
+}
+
+#[test]
+fn the_root_is_nodeid_1_and_is_never_forgotten() {
+    let mut inodes = Inodes::new(path("/local"));
+    inodes.forget(ROOT, 100);
+    let root = inodes.resolve(ROOT).unwrap();
+    assert_eq!((root.id, root.path), (ROOT, path("/local")));
+    assert_eq!(inodes.number_of(&path("/local"), DIRECTORY), ROOT);
+}
+
+#[test]
+fn presentations_of_a_node_have_different_nodeids_that_lead_back_to_it() {
+    let mut inodes = Inodes::new(StorePath::root());
+    let mut seen = std::collections::HashSet::new();
+    for view in [View::Plain, View::Directories] {
+        for shape in [Shape::Directory, Shape::File, Shape::Value] {
+            let presentation = Presentation { view, shape };
+            let node = inodes.look_up(&path("/a"), presentation);
+            assert!(seen.insert(node.id));
+            let again = inodes.resolve(node.id).unwrap();
+            assert_eq!(again.presentation, presentation);
+            assert_eq!(again.path, path("/a"));
+        }
+    }
+}
+
+#[test]
+fn a_forgotten_node_keeps_its_number_and_its_type() {
+    let mut inodes = Inodes::new(StorePath::root());
+    let node = inodes.look_up(&path("/a"), DIRECTORY);
+    inodes.remember(&path("/a"), |known| known.kind = Some(Kind::Directory));
+    inodes.forget(node.id, 1);
+    assert_eq!(inodes.known(&path("/a")).kind, Some(Kind::Directory));
+    assert_eq!(inodes.look_up(&path("/a"), DIRECTORY).id, node.id);
+}
+
+#[test]
+fn the_longest_unused_of_too_many_idle_nodes_is_dropped_and_a_known_one_never() {
+    let mut inodes = Inodes::remembering(StorePath::root(), 2);
+    let held = inodes.look_up(&path("/held"), FILE);
+    for name in ["/a", "/b", "/c"] {
+        inodes.remember(&path(name), |known| known.kind = Some(Kind::Directory));
+    }
+    assert_eq!(inodes.known(&path("/a")).kind, None);
+    assert_eq!(inodes.known(&path("/b")).kind, Some(Kind::Directory));
+    assert_eq!(inodes.known(&path("/c")).kind, Some(Kind::Directory));
+    assert!(inodes.resolve(held.id).is_ok());
+}
+
+#[test]
+fn a_node_made_again_after_its_removal_here_is_another_one() {
+    let mut inodes = Inodes::new(StorePath::root());
+    let old = inodes.look_up(&path("/d"), DIRECTORY);
+    let below = inodes.look_up(&path("/d/x"), FILE);
+    let beside = inodes.look_up(&path("/d-x"), FILE);
+    inodes.detach(&path("/d"));
+    assert_eq!(inodes.resolve(old.id).unwrap_err(), Errno::ENOENT);
+    assert_eq!(inodes.resolve(below.id).unwrap_err(), Errno::ENOENT);
+    assert!(inodes.resolve(beside.id).is_ok());
+    let new = inodes.look_up(&path("/d"), DIRECTORY);
+    assert_ne!(new.id, old.id);
+    inodes.forget(old.id, 1);
+    assert_eq!(inodes.resolve(old.id).unwrap_err(), Errno::ESTALE);
+    assert!(inodes.resolve(new.id).is_ok());
+}
+
+#[test]
+fn a_rename_takes_the_subtree_along_and_replaces_the_target() {
+    let mut inodes = Inodes::new(StorePath::root());
+    let moved = inodes.look_up(&path("/a/b"), FILE);
+    let replaced = inodes.look_up(&path("/c"), DIRECTORY);
+    inodes.rename(&path("/a"), &path("/c"));
+    assert_eq!(inodes.resolve(moved.id).unwrap().path, path("/c/b"));
+    assert_eq!(inodes.resolve(replaced.id).unwrap_err(), Errno::ENOENT);
+    assert_eq!(inodes.look_up(&path("/c/b"), FILE).id, moved.id);
+}
+
+#[test]
+fn a_number_that_was_never_given_out_is_stale() {
+    assert_eq!(
+        Inodes::new(StorePath::root()).resolve(77).unwrap_err(),
+        Errno::ESTALE
+    );
+}
