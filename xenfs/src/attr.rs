@@ -105,9 +105,7 @@ impl Appearance {
     /// What a node made below one with these permissions will have: the parent's list; a guest owns what it makes.
     pub fn inherited(&self, parent: &Rights) -> Rights {
         match (parent, self.caller) {
-            (Rights::Seen(perms), Caller::Domain(Some(own))) => {
-                Rights::Seen(owned_by(perms, own))
-            }
+            (Rights::Seen(perms), Caller::Domain(Some(own))) => Rights::Seen(owned_by(perms, own)),
             (other, _) => other.clone(),
         }
     }
@@ -115,9 +113,7 @@ impl Appearance {
     /// Whether the permissions forbid us to change the node, so that an error can be told early.
     pub fn forbids_writing(&self, rights: &Rights) -> bool {
         match (rights, self.caller) {
-            (Rights::Seen(perms), Caller::Domain(Some(own))) => {
-                !perms.access_for(own).can_write()
-            }
+            (Rights::Seen(perms), Caller::Domain(Some(own))) => !perms.access_for(own).can_write(),
             _ => false,
         }
     }

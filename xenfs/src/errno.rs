@@ -200,10 +200,7 @@ mod tests {
         for error in [lost, late, garbage, Error::TransactionLost] {
             assert_eq!(Errno::from(&error), Errno::EIO, "{error}");
         }
-        assert_eq!(
-            Errno::from(Error::Conflict { attempts: 32 }),
-            Errno::EBUSY
-        );
+        assert_eq!(Errno::from(Error::Conflict { attempts: 32 }), Errno::EBUSY);
         let long = StorePath::parse(format!("/{}", "a".repeat(4000))).unwrap_err();
         assert_eq!(Errno::from(long), Errno::ENAMETOOLONG);
         let dot = StorePath::parse("/a.b").unwrap_err();

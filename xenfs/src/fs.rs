@@ -21,7 +21,7 @@ use xenbus::{Client, StorePath};
 
 pub use list::DirEntry;
 pub use look::{Entry, Lifetime};
-pub use open::{Opened, OpenFlags};
+pub use open::{OpenFlags, Opened};
 pub use rename::RenameFlags;
 pub use set::{SetAttr, Time};
 

@@ -101,7 +101,9 @@ impl XenFs {
             Some(content) if offset > 0 => content,
             _ => self.content(&node.path)?,
         };
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(content.len());
         let end = start.saturating_add(size).min(content.len());
         let bytes = content[start..end].to_vec();
         // Who has been told of the end and reads on, waits for something new (tail -f).

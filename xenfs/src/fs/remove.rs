@@ -16,9 +16,7 @@ impl XenFs {
         match self.target(&parent, name)? {
             Target::Directories => Err(Errno::EISDIR),
             Target::Value => self.unlink_value(&parent),
-            Target::Child(_) if parent.presentation.view == View::Directories => {
-                Err(Errno::EISDIR)
-            }
+            Target::Child(_) if parent.presentation.view == View::Directories => Err(Errno::EISDIR),
             Target::Child(path) => {
                 let held_back = self.forget_held_back(&path);
                 match self.remove(&path, Contents::Value) {

@@ -71,12 +71,13 @@ impl XenFs {
     /// Lets pass what changes nothing, and what a program asks for a file that it has just made or is writing: `cp -a`,
     /// `tar` and editors would fail otherwise, though all that can be kept is kept.
     fn check_ownership(&self, node: &Node, set: &SetAttr) -> Result<()> {
-        if self.inodes().known(&node.path).made_here || self.handles.is_being_written(node.number)
-        {
+        if self.inodes().known(&node.path).made_here || self.handles.is_being_written(node.number) {
             return Ok(());
         }
         let (attr, _) = self.getattr(node.id)?;
-        let same = set.mode.is_none_or(|mode| mode & 0o7777 == u32::from(attr.mode))
+        let same = set
+            .mode
+            .is_none_or(|mode| mode & 0o7777 == u32::from(attr.mode))
             && set.uid.is_none_or(|uid| uid == attr.uid)
             && set.gid.is_none_or(|gid| gid == attr.gid);
         if same { Ok(()) } else { Err(Errno::EPERM) }

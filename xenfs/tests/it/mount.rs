@@ -1,0 +1,4 @@
+//! Real mounts, used by real programs.
+
+mod rig;
+mod tools;
