@@ -1,3 +1,5 @@
 //! The XenStore shell.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    xsh::run()
+}

@@ -131,7 +131,7 @@ impl Children {
     }
 
     /// The children from the one that contains byte `offset` of the list of names, and where in it the byte is.
-    pub(super) fn from_offset(&self, mut offset: usize) -> (Iter<'_>, usize) {
+    pub(super) fn iter_from(&self, mut offset: usize) -> (Iter<'_>, usize) {
         let mut iter = Iter { stack: Vec::new() };
         let mut page = self.root.as_ref();
         while let Some(at) = page {
@@ -317,10 +317,10 @@ mod tests {
             for (children, model) in copy.iter().chain([&(children, model)]) {
                 prop_assert_eq!(names(children), model.iter().map(|(_, n)| n.as_str()).collect::<Vec<_>>());
                 prop_assert_eq!(children.iter().count(), model.len());
-                let list: String = model.iter().map(|(_, n)| format!("{n}\0")).collect();
+                let list = model.iter().map(|(_, n)| n.clone() + "\0").collect::<String>();
                 prop_assert_eq!(children.bytes(), list.len());
                 for offset in 0..list.len() {
-                    let (mut iter, within) = children.from_offset(offset);
+                    let (mut iter, within) = children.iter_from(offset);
                     let rest = format!("{}\0", &iter.next().unwrap().name()[within..]);
                     prop_assert!(list[offset..].starts_with(&rest));
                 }

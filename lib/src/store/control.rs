@@ -1,5 +1,7 @@
 //! CONTROL, and features and quotas as operations of their own (Xen 4.21 and 4.22).
 
+use std::fmt::Write as _;
+
 use super::administration::Empty;
 use super::core::{Call, Core};
 use super::lax;
@@ -12,8 +14,11 @@ use crate::wire::Errno;
 struct Command {
     name: &'static str,
     parameters: &'static str,
-    run: fn(&mut Core, &Call<'_>, &[&[u8]], &mut dyn Sink) -> Result<(), Errno>,
+    run: Run,
 }
+
+/// What carries a command out: the call, the command's arguments.
+type Run = fn(&mut Core, &Call<'_>, &[&[u8]], &mut dyn Sink) -> Result<(), Errno>;
 
 /// What `help` lists. Live update and log files are the daemon's own business and not here.
 const COMMANDS: &[Command] = &[
@@ -61,7 +66,8 @@ impl Core {
         };
         let command = COMMANDS.iter().find(|c| c.name.as_bytes() == *name);
         if self.world.rules.lax_control {
-            return self.lax_control(call, name, arguments, sink);
+            self.lax_control(call, name, arguments, sink);
+            return Ok(());
         }
         let command = command.ok_or(Errno::EINVAL)?;
         (command.run)(self, call, arguments, sink)
@@ -74,7 +80,7 @@ impl Core {
         name: &[u8],
         arguments: &[&[u8]],
         sink: &mut dyn Sink,
-    ) -> Result<(), Errno> {
+    ) {
         match (name, arguments) {
             (b"print", [text, ..]) => log_print(text, sink),
             (b"quota", [domid]) if call.caller.privileged => {
@@ -83,12 +89,11 @@ impl Core {
                 let limit = self.world.quotas.nodes;
                 let line = format!("dom{domid} quota: {nodes}/{limit}\0");
                 call.request.reply(sink, line.as_bytes());
-                return Ok(());
+                return;
             }
             _ => {}
         }
         call.request.ack(sink);
-        Ok(())
     }
 
     pub(super) fn get_feature(
@@ -259,7 +264,8 @@ fn hard_quota(
                 ("outstanding", 0),
                 ("memory", usage.memory),
             ] {
-                text += &format!("{name:<16}: {value:8}\n");
+                // Writing into a String cannot fail.
+                let _ = writeln!(text, "{name:<16}: {value:8}");
             }
             call.request
                 .bounded_reply(sink, format!("{text}\0").as_bytes())
@@ -290,7 +296,7 @@ fn show_quotas(
     let mut text = String::from("Quota settings:\n");
     for row in rows {
         let value = *(row.value)(&mut core.world.quotas);
-        text += &format!("{:<17}: {value:8} {}\n", row.name, row.meaning);
+        let _ = writeln!(text, "{:<17}: {value:8} {}", row.name, row.meaning);
     }
     call.request
         .bounded_reply(sink, format!("{text}\0").as_bytes())

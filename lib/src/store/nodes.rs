@@ -78,7 +78,7 @@ impl Core {
         // Room for the names with their NULs and, after the last one, one NUL more.
         let room = PAYLOAD_MAX - payload.len() - 1;
         let start = payload.len();
-        let (children, within) = node.children.from_offset(offset);
+        let (children, within) = node.children.iter_from(offset);
         let mut skipped = within;
         for child in children {
             let rest = &child.name().as_bytes()[skipped..];

@@ -157,7 +157,7 @@ mod tests {
             tx_id: TxId::NONE,
             len: 0,
         };
-        output.push_reply(header, &[1; 100_000]);
+        output.push_reply(header, &vec![1; 100_000]);
         event(&mut output, "/late");
         output.advance(90_000);
         assert!(output.bytes.len() < 20_000);

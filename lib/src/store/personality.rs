@@ -40,6 +40,10 @@ impl Personality {
 
 /// What a personality decides.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a table of what is so and what is not"
+)]
 pub(super) struct Rules {
     /// Whether privileged connections are held to the limit on paths too.
     pub(super) path_limit_for_all: bool,

@@ -33,7 +33,7 @@ impl World {
         if let Some(node) = self.tree.get(path) {
             let (owner, bytes) = (node.acl.owner(), self.footprint(path, node));
             self.domains.charge(owner, |usage| {
-                usage.memory = usage.memory.saturating_sub(bytes)
+                usage.memory = usage.memory.saturating_sub(bytes);
             });
         }
     }

@@ -99,6 +99,10 @@ impl Core {
         Ok(())
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "all operations have the same signature"
+    )]
     pub(super) fn reset_watches(
         &mut self,
         call: &mut Call<'_>,
