@@ -1,12 +1,15 @@
 //! The client: every operation of the protocol, thread-safe, pipelined, with deadlines and reconnection.
 
 mod abilities;
+mod admin;
 mod completion;
 mod connection;
 mod dialer;
+mod directory;
 mod inbox;
 mod leader;
 mod operations;
+mod optional;
 mod pool;
 mod registry;
 mod request;
@@ -19,6 +22,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use directory::DirectoryPart;
+pub(crate) use directory::submit as submit_directory;
 pub use operations::Operations;
 pub use request::{NameList, Pending, Request, Subject};
 pub(crate) use shared::Route;
@@ -111,7 +116,7 @@ impl Client {
 
     /// Watches `path` as `options` say.
     pub fn watch_with(&self, path: &StorePath, options: WatchOptions) -> Result<Watch> {
-        Watch::start(self, path, &options)
+        Watch::start(self, path, options)
     }
 
     /// Sends a request and calls `done` with its answer from the client's completion thread, which is started with
@@ -137,6 +142,10 @@ impl Client {
 impl Operations for Client {
     fn submit(&self, request: Request) -> Pending<Vec<u8>> {
         self.shared.submit(request, &Route::Any)
+    }
+
+    fn submit_directory(&self, path: &StorePath) -> Pending<NameList> {
+        submit_directory(&self.shared, &Route::Any, path)
     }
 }
 

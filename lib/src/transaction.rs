@@ -5,9 +5,12 @@ use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
-use crate::client::{Client, Operations, Pending, Request, Route, Subject};
+use crate::client::{
+    Client, NameList, Operations, Pending, Request, Route, Subject, submit_directory,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::TxId;
+use crate::path::StorePath;
 use crate::wire::{Errno, Op, Payload};
 
 /// An open transaction. Its [`Operations`] see the state of the transaction; dropping it aborts.
@@ -125,6 +128,10 @@ impl Transaction {
 impl Operations for Transaction {
     fn submit(&self, request: Request) -> Pending<Vec<u8>> {
         self.client.shared().submit(request, &self.route)
+    }
+
+    fn submit_directory(&self, path: &StorePath) -> Pending<NameList> {
+        submit_directory(self.client.shared(), &self.route, path)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::path::StorePath;
 use crate::wire::Op;
 
 /// How to watch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct WatchOptions {
     /// How many levels below the path count: `Some(0)` the node alone, `None` everything. Where the store cannot do
@@ -58,7 +58,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start(client: &Client, path: &StorePath, options: &WatchOptions) -> Result<Self> {
+    pub(crate) fn start(client: &Client, path: &StorePath, options: WatchOptions) -> Result<Self> {
         let hub = Arc::clone(client.hub());
         let (number, queue) = hub.start(path, options)?;
         Ok(Self {

@@ -165,16 +165,12 @@ mod tests {
 
     use super::*;
 
-    fn os(text: &str) -> Option<OsString> {
-        Some(text.into())
-    }
-
     #[test]
     fn the_path_of_the_environment_wins_and_its_file_decides_what_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("s");
         let _listener = UnixListener::bind(&socket).unwrap();
-        let found = Discovery::new(Some(socket.into()), os("/nonexistent")).unwrap();
+        let found = Discovery::new(Some(socket.into()), Some("/nonexistent".into())).unwrap();
         assert_eq!(found.candidates.len(), 1);
         found.connect(Some(Instant::now())).unwrap();
         assert!(found.address().starts_with("unix:"), "{}", found.address());
@@ -187,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_error_says_what_was_tried_and_what_to_do() {
-        let found = Discovery::new(None, os("/nonexistent")).unwrap();
+        let found = Discovery::new(None, Some("/nonexistent".into())).unwrap();
         let error = found.connect(Some(Instant::now())).unwrap_err().to_string();
         for part in [
             "/nonexistent/socket",
@@ -202,16 +198,18 @@ mod tests {
     #[test]
     fn a_relative_environment_value_gets_one_clear_error() {
         for (path, dir, name) in [
-            (os("x/\x1b"), None, "XENSTORED_PATH"),
-            (None, os("run"), "XENSTORED_RUNDIR"),
+            (Some("x/\x1b"), None, "XENSTORED_PATH"),
+            (None, Some("run"), "XENSTORED_RUNDIR"),
         ] {
-            let error = Discovery::new(path, dir).unwrap_err().to_string();
+            let error = Discovery::new(path.map(OsString::from), dir.map(OsString::from))
+                .unwrap_err()
+                .to_string();
             assert!(
                 error.contains(name) && error.contains("not an absolute path"),
                 "{error}"
             );
             assert!(!error.contains('\x1b'));
         }
-        assert!(Discovery::new(os(""), os("")).is_ok());
+        assert!(Discovery::new(Some(OsString::new()), Some(OsString::new())).is_ok());
     }
 }

@@ -6,50 +6,56 @@ use std::sync::{Mutex, PoisonError};
 use super::request::Pending;
 use crate::error::Result;
 
-type Done = Box<dyn FnOnce(Result<Vec<u8>>) + Send>;
+/// An answer to wait for, and whom to give it to.
+struct Job {
+    pending: Pending<Vec<u8>>,
+    done: Box<dyn FnOnce(Result<Vec<u8>>) + Send>,
+}
+
+impl Job {
+    fn run(self) {
+        (self.done)(self.pending.wait());
+    }
+}
 
 /// Waits for answers on behalf of callers that do not want to, one thread for all, started with the first of them.
 ///
 /// Answers are given in the order of the requests. The thread ends with its client, after the last answer.
 #[derive(Default)]
 pub(super) struct Completion {
-    queue: Mutex<Option<Sender<(Pending<Vec<u8>>, Done)>>>,
+    queue: Mutex<Option<Sender<Job>>>,
 }
 
 impl Completion {
-    pub(super) fn push(&self, pending: Pending<Vec<u8>>, done: Done) {
+    pub(super) fn push(
+        &self,
+        pending: Pending<Vec<u8>>,
+        done: Box<dyn FnOnce(Result<Vec<u8>>) + Send>,
+    ) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let job = match queue.as_ref() {
-            Some(sender) => match sender.send((pending, done)) {
+        let mut job = Job { pending, done };
+        if let Some(sender) = &*queue {
+            match sender.send(job) {
                 Ok(()) => return,
-                // A callback panicked and took the thread with it.
-                Err(back) => back.0,
-            },
-            None => (pending, done),
-        };
-        let (sender, receiver) = channel::<(Pending<Vec<u8>>, Done)>();
-        let spawned = std::thread::Builder::new()
-            .name("xenbus-answers".into())
-            .spawn(move || {
-                for (pending, done) in receiver {
-                    done(pending.wait());
-                }
-            });
-        match spawned {
-            Ok(_) => {
-                if let Err(back) = sender.send(job) {
-                    let (pending, done) = back.0;
-                    done(pending.wait());
-                } else {
-                    *queue = Some(sender);
-                }
-            }
-            // No thread to be had: the caller waits after all.
-            Err(_) => {
-                drop(queue);
-                let (pending, done) = job;
-                done(pending.wait());
+                // A callback panicked and took the thread with it: another one.
+                Err(back) => job = back.0,
             }
         }
+        let (sender, receiver) = channel::<Job>();
+        let spawned = std::thread::Builder::new()
+            .name("xenbus-answers".into())
+            .spawn(move || receiver.into_iter().for_each(Job::run));
+        if spawned.is_ok() {
+            match sender.send(job) {
+                Ok(()) => {
+                    *queue = Some(sender);
+                    return;
+                }
+                Err(back) => job = back.0,
+            }
+        }
+        // No thread to be had: the caller waits after all.
+        drop(queue);
+        job.run();
     }
 }

@@ -9,7 +9,7 @@ use super::slots::{Answer, Slots};
 use crate::error::{Error, Result};
 use crate::id::{ReqId, TxId};
 use crate::tap::{Direction, Tap};
-use crate::transport::{InFlight, Ready, Traits, Transport};
+use crate::transport::{InFlight, Traits, Transport};
 use crate::wire::{Header, Op};
 
 /// Takes the watch events of a connection. Called by whichever thread reads: it must not block.

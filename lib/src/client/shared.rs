@@ -16,8 +16,8 @@ use super::{ClientOptions, Subject};
 use crate::error::{Error, Result};
 use crate::id::TxId;
 use crate::tap;
-use crate::transport::{Connector, InFlight};
-use crate::wire::Op;
+use crate::transport::{Connector, InFlight, Watches};
+use crate::wire::{Op, Payload};
 
 /// What all clones of a client have in common.
 pub(crate) struct Shared {
@@ -141,6 +141,7 @@ impl Shared {
             Route::Pinned(connection, tx_id) => (Arc::clone(connection), *tx_id),
         };
         connection.check(op)?;
+        Self::check(&connection, op, &payload, &subject)?;
         let max = connection.payload_max();
         let payload = payload
             .finish()
@@ -201,27 +202,26 @@ impl Shared {
         }
     }
 
+    /// Refuses what would do harm whoever asks.
+    fn check(connection: &Connection, op: Op, payload: &Payload, subject: &Subject) -> Result<()> {
+        let reason = match op {
+            Op::RM if payload.is(b"/\0") => "it would empty the whole store",
+            Op::RESET_WATCHES if connection.traits.watches != Watches::Store => {
+                "on a device it would take away the kernel's own watches, and hot-plug with them"
+            }
+            Op::WATCH | Op::UNWATCH => "a watch is set with Client::watch, or its events are lost",
+            _ => return Ok(()),
+        };
+        Err(Error::Refused {
+            op,
+            path: subject.to_string(),
+            reason,
+        })
+    }
+
     fn notice(&self, timeout: Duration) -> Option<(Duration, Notice)> {
         let notice = self.options.notice.as_ref()?;
         (timeout > NOTICE_AFTER).then(|| (NOTICE_AFTER, Arc::clone(notice)))
-    }
-}
-
-impl Shared {
-    /// Two operations have a form without arguments; a store that has GET_FEATURE is not oxenstored and answers it.
-    fn may_send_empty(&self, op: Op) -> bool {
-        matches!(op, Op::GET_FEATURE | Op::GET_QUOTA)
-            && self.abilities.features(self.epoch()) == Some(true)
-    }
-
-    /// A request outside transactions, by its parts.
-    pub(super) fn ask(&self, op: Op, payload: &[u8], subject: Subject) -> Pending<Vec<u8>> {
-        let request = Request {
-            op,
-            payload: crate::wire::Payload::new().raw(payload),
-            subject,
-        };
-        self.submit(request, &Route::Any)
     }
 }
 

@@ -58,7 +58,7 @@ impl Hub {
     pub(crate) fn start(
         self: &Arc<Self>,
         path: &StorePath,
-        options: &WatchOptions,
+        options: WatchOptions,
     ) -> Result<(u64, Arc<Queue>)> {
         let connection = self.connection(path)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -92,6 +92,20 @@ impl Hub {
             // Nobody waits for the answer: a store that lost the connection has forgotten the watch, too.
             drop(self.submit(&connection, Op::UNWATCH, number, &entry, None));
         }
+    }
+
+    /// Sends RESET_WATCHES and sets all watches again.
+    pub(super) fn reset(&self) -> Result<()> {
+        let Some(connection) = self.lock().connection.clone() else {
+            return Ok(());
+        };
+        for (_, entry) in self.registry.all() {
+            entry.queue.expect_reset();
+        }
+        let payload = Payload::new().string("");
+        self.send(&connection, Op::RESET_WATCHES, payload, Subject::Nothing)?
+            .wait()?;
+        self.arm_all(&connection)
     }
 
     /// Ends everything.
@@ -217,7 +231,7 @@ impl Hub {
     fn arm_all(&self, connection: &Arc<Connection>) -> Result<()> {
         let mut under_way = Vec::new();
         for (number, entry) in self.registry.all() {
-            let depth = self.depth(connection, &entry);
+            let depth = Self::depth(connection, &entry);
             let ticket = self.submit(connection, Op::WATCH, number, &entry, depth);
             under_way.push((number, entry, depth, ticket));
         }
@@ -241,7 +255,7 @@ impl Hub {
     }
 
     fn arm(&self, connection: &Arc<Connection>, number: u64, entry: &Entry) -> Result<()> {
-        let depth = self.depth(connection, entry);
+        let depth = Self::depth(connection, entry);
         let mut result = self
             .submit(connection, Op::WATCH, number, entry, depth)?
             .wait();
@@ -255,7 +269,7 @@ impl Hub {
     }
 
     /// The depth to ask the store for; a kernel would drop it.
-    fn depth(&self, connection: &Connection, entry: &Entry) -> Option<u32> {
+    fn depth(connection: &Connection, entry: &Entry) -> Option<u32> {
         entry
             .depth
             .filter(|_| connection.traits.watches == Watches::Store)
@@ -275,10 +289,20 @@ impl Hub {
         if let Some(depth) = depth {
             payload = payload.string(depth.to_string());
         }
+        self.send(connection, op, payload, Subject::Path(entry.path.clone()))
+    }
+
+    fn send(
+        &self,
+        connection: &Arc<Connection>,
+        op: Op,
+        payload: Payload,
+        subject: Subject,
+    ) -> Result<Ticket> {
         let max = connection.payload_max();
         let too_long = |length| Error::TooLong {
             op,
-            path: entry.path.to_string(),
+            path: subject.to_string(),
             length,
             max,
         };
@@ -296,17 +320,17 @@ impl Hub {
                     }
                     Error::TimedOut {
                         op,
-                        path: entry.path.to_string(),
+                        path: subject.to_string(),
                         after: self.timeout,
                     }
                 }
-                Failure::Lost { lost, .. } => connection.error(&lost, op, entry.path.to_string()),
+                Failure::Lost { lost, .. } => connection.error(&lost, op, subject.to_string()),
             })?;
         Ok(Ticket {
             connection: Arc::clone(connection),
             id,
             op,
-            subject: Subject::Path(entry.path.clone()),
+            subject,
             timeout: self.timeout,
             notice: None,
             bond: Bond::Common,

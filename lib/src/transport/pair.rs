@@ -144,8 +144,8 @@ mod tests {
 
     use super::*;
 
-    fn soon() -> Option<Instant> {
-        Some(Instant::now() + Duration::from_secs(5))
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
     }
 
     #[test]
@@ -158,9 +158,9 @@ mod tests {
         );
         assert_eq!(b.try_write(b"xy").unwrap(), 2);
         let mut buffer = [0; 8];
-        assert_eq!(b.read(&mut buffer, soon()).unwrap(), 4);
+        assert_eq!(b.read(&mut buffer, Some(soon())).unwrap(), 4);
         assert_eq!(&buffer[..4], b"abcd");
-        assert_eq!(a.read(&mut buffer, soon()).unwrap(), 2);
+        assert_eq!(a.read(&mut buffer, Some(soon())).unwrap(), 2);
         assert_eq!(a.try_write(b"ef").unwrap(), 2);
     }
 
@@ -172,10 +172,10 @@ mod tests {
             a.read(&mut [0; 1], now).unwrap_err().kind(),
             io::ErrorKind::TimedOut
         );
-        let reader = std::thread::spawn(move || a.read(&mut [0; 1], soon()).unwrap());
+        let reader = std::thread::spawn(move || a.read(&mut [0; 1], Some(soon())).unwrap());
         b.try_write(b"z").unwrap();
         assert_eq!(reader.join().unwrap(), 1);
-        assert_eq!(b.read(&mut [0; 1], soon()).unwrap(), 0);
+        assert_eq!(b.read(&mut [0; 1], Some(soon())).unwrap(), 0);
         assert!(b.try_write(b"z").is_err());
     }
 }

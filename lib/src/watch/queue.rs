@@ -90,6 +90,11 @@ impl Queue {
         self.arrived.notify_all();
     }
 
+    /// The watch will be set again though its connection was not lost.
+    pub(crate) fn expect_reset(&self) {
+        self.lock().first = First::Reset;
+    }
+
     /// The watch was set again, as the store's reply says; its first event may have said so already.
     pub(crate) fn set_again(&self) {
         let mut state = self.lock();

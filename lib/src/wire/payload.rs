@@ -41,6 +41,11 @@ impl Payload {
         self.wanted == 0
     }
 
+    /// Whether it is these bytes.
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        self.wanted == bytes.len() && self.bytes == bytes
+    }
+
     /// The bytes.
     ///
     /// # Errors
