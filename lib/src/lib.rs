@@ -27,6 +27,7 @@ pub mod client;
 pub mod demo;
 pub mod error;
 pub mod id;
+pub mod manual;
 pub mod mirror;
 pub mod path;
 pub mod perms;
