@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use rustix::mount::MountFlags;
-
 use super::*;
 use crate::settings::{Cache, EmptyNode, Subdir};
 
