@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod client;
+mod conformance;
+mod contention;
+mod foreign;
 mod peer;
+mod ring;
+mod support;
 mod transaction;
 mod watch;
