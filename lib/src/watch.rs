@@ -1,11 +1,13 @@
 //! Watches: be told when something at or below a path changes.
 
+mod bell;
 pub(crate) mod queue;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use bell::Bell;
 use queue::Queue;
 
 use crate::client::{Client, Hub};
@@ -14,7 +16,7 @@ use crate::path::StorePath;
 use crate::wire::Op;
 
 /// How to watch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WatchOptions {
     /// How many levels below the path count: `Some(0)` the node alone, `None` everything. Where the store cannot do
@@ -22,6 +24,8 @@ pub struct WatchOptions {
     pub depth: Option<u32>,
     /// Events that may wait to be fetched; more are dropped, which an [`WatchEvent::Overflow`] says.
     pub queue: usize,
+    /// Rung for every event: one thread can wait for many watches.
+    pub bell: Option<Bell>,
 }
 
 impl Default for WatchOptions {
@@ -29,6 +33,7 @@ impl Default for WatchOptions {
         Self {
             depth: None,
             queue: 65_536,
+            bell: None,
         }
     }
 }

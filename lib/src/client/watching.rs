@@ -62,7 +62,7 @@ impl Hub {
     ) -> Result<(u64, Arc<Queue>)> {
         let connection = self.connection(path)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let queue = Arc::new(Queue::new(options.queue));
+        let queue = Arc::new(Queue::new(options.queue, options.bell));
         let entry = Entry {
             path: path.clone(),
             depth: options.depth,

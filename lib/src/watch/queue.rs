@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::WatchEvent;
+use super::{Bell, WatchEvent};
 use crate::error::{Error, Result};
 use crate::path::StorePath;
 
@@ -13,6 +13,7 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     most: usize,
+    bell: Option<Bell>,
 }
 
 struct State {
@@ -41,7 +42,7 @@ enum First {
 }
 
 impl Queue {
-    pub(crate) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize, bell: Option<Bell>) -> Self {
         Self {
             state: Mutex::new(State {
                 events: VecDeque::new(),
@@ -52,6 +53,7 @@ impl Queue {
             }),
             arrived: Condvar::new(),
             most: most.max(1),
+            bell,
         }
     }
 
@@ -76,7 +78,7 @@ impl Queue {
         let mut state = self.lock();
         state.dropped += 1;
         drop(state);
-        self.arrived.notify_all();
+        self.tell();
     }
 
     /// The connection was lost.
@@ -87,7 +89,7 @@ impl Queue {
         }
         state.first = First::Reset;
         drop(state);
-        self.arrived.notify_all();
+        self.tell();
     }
 
     /// The watch will be set again though its connection was not lost.
@@ -107,7 +109,7 @@ impl Queue {
     /// There will be no more events; `next` says `why` after those that are there.
     pub(crate) fn end(&self, why: Error) {
         self.lock().end.get_or_insert(why);
-        self.arrived.notify_all();
+        self.tell();
     }
 
     /// The next event, `None` if there is none by `deadline`.
@@ -152,7 +154,7 @@ impl Queue {
             state.events.push_back(event);
         }
         drop(state);
-        self.arrived.notify_all();
+        self.tell();
     }
 
     /// Whoever sees a Reset looks at everything: of what waits before it, only the turns of the connection are kept.
@@ -167,7 +169,14 @@ impl Queue {
         }
         state.events.push_back(WatchEvent::Reset);
         drop(state);
+        self.tell();
+    }
+
+    fn tell(&self) {
         self.arrived.notify_all();
+        if let Some(bell) = &self.bell {
+            bell.ring();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
