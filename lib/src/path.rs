@@ -221,9 +221,18 @@ pub fn is_name(name: &[u8]) -> bool {
 
 impl Ord for StorePath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // Element by element is byte by byte with '/' before all others.
+        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+        let by_element = || {
+            let (a, b) = (self.as_bytes(), other.as_bytes());
+            match a.iter().zip(b).find(|(a, b)| a != b) {
+                Some((a, b)) => rank(*a).cmp(&rank(*b)),
+                None => a.len().cmp(&b.len()),
+            }
+        };
         (self.kind() as u8)
             .cmp(&(other.kind() as u8))
-            .then_with(|| self.elements().cmp(other.elements()))
+            .then_with(by_element)
     }
 }
 
