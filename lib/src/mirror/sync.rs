@@ -1,0 +1,364 @@
+//! The thread that keeps a mirror true.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::MirrorOptions;
+use super::apply::replace;
+use super::subscription::{MirrorEvent, Queue, Subscription};
+use super::view::{MirrorStatus, Mirrored, Nodes, View};
+use crate::client::{Client, Operations};
+use crate::error::{Error, ErrorKind, Result};
+use crate::path::StorePath;
+use crate::tree::{Field, Found, Node, Walk, WalkOptions};
+use crate::watch::{Bell, Watch, WatchEvent};
+use crate::wire::Op;
+
+/// How long after a failed reading the next is tried; doubled each time up to the second.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// What a mirror and its thread share.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    nodes: Nodes,
+    stale_since: Option<Instant>,
+    events: u64,
+    scans: u64,
+    ended: Option<Error>,
+    stopping: bool,
+    subscribers: Vec<Weak<Queue>>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                nodes: Nodes::new(),
+                stale_since: Some(Instant::now()),
+                events: 0,
+                scans: 0,
+                ended: None,
+                stopping: false,
+                subscribers: Vec::new(),
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn look<T>(&self, at: impl FnOnce(View<'_>) -> T) -> T {
+        at(View {
+            nodes: &self.lock().nodes,
+        })
+    }
+
+    pub(super) fn status(&self) -> MirrorStatus {
+        let state = self.lock();
+        MirrorStatus {
+            nodes: state.nodes.len(),
+            stale_since: state.stale_since,
+            events: state.events,
+            scans: state.scans,
+            ended: state.ended.clone(),
+        }
+    }
+
+    pub(super) fn wait_fresh(&self, deadline: Instant, top: &StorePath) -> Result<()> {
+        let start = Instant::now();
+        let mut state = self.lock();
+        loop {
+            if let Some(ended) = &state.ended {
+                return Err(ended.clone());
+            }
+            if state.stale_since.is_none() {
+                return Ok(());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::TimedOut {
+                    op: Op::WATCH,
+                    path: top.to_string(),
+                    after: start.elapsed(),
+                });
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    pub(super) fn subscribe(&self, most: usize, bell: Option<Bell>) -> Subscription {
+        let queue = Arc::new(Queue::new(most, bell));
+        self.lock().subscribers.push(Arc::downgrade(&queue));
+        Subscription { queue }
+    }
+
+    pub(super) fn stop(&self) {
+        self.lock().stopping = true;
+    }
+
+    /// Changes the copy and tells the subscribers, all at once.
+    fn change(&self, what: impl FnOnce(&mut State)) {
+        what(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tell(subscribers: &mut Vec<Weak<Queue>>, event: &MirrorEvent) {
+        subscribers.retain(|subscriber| {
+            let alive = subscriber.upgrade();
+            if let Some(queue) = &alive {
+                queue.push(event.clone());
+            }
+            alive.is_some()
+        });
+    }
+
+    fn stale(&mut self) {
+        if self.stale_since.is_none() {
+            self.stale_since = Some(Instant::now());
+            Self::tell(&mut self.subscribers, &MirrorEvent::Stale);
+        }
+    }
+
+    fn fresh(&mut self) {
+        if self.stale_since.take().is_some() {
+            Self::tell(&mut self.subscribers, &MirrorEvent::Fresh);
+        }
+    }
+
+    fn replace(&mut self, root: &StorePath, fresh: Vec<Mirrored>) {
+        let subscribers = &mut self.subscribers;
+        replace(&mut self.nodes, root, fresh, |event| {
+            Self::tell(subscribers, &event);
+        });
+    }
+}
+
+/// The thread's side.
+pub(super) struct Sync {
+    client: Client,
+    watch: Watch,
+    deaths: Option<Watch>,
+    options: MirrorOptions,
+    shared: Arc<Shared>,
+    bell: Bell,
+    /// Where to read again.
+    dirty: BTreeSet<StorePath>,
+    /// Whether the watch's connection is lost, so that nothing tells of changes.
+    lost: bool,
+    /// When to try again after a failure, and how long was waited.
+    retry: Option<(Instant, Duration)>,
+}
+
+impl Sync {
+    pub(super) fn new(
+        client: Client,
+        watch: Watch,
+        deaths: Option<Watch>,
+        options: MirrorOptions,
+        shared: Arc<Shared>,
+        bell: Bell,
+    ) -> Self {
+        let dirty = BTreeSet::from([watch.path().clone()]);
+        Self {
+            client,
+            watch,
+            deaths,
+            options,
+            shared,
+            bell,
+            dirty,
+            lost: false,
+            retry: None,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        while !self.shared.lock().stopping {
+            let outcome = self.collect().and_then(|()| self.read_again());
+            match outcome {
+                Ok(()) => self.retry = None,
+                Err(error) if is_passing(&error) => {
+                    self.shared.change(State::stale);
+                    let (first, most) = RETRY;
+                    let wait = self.retry.map_or(first, |(_, wait)| most.min(wait * 2));
+                    self.retry = Some((Instant::now() + wait, wait));
+                }
+                Err(error) => {
+                    self.shared.change(|state| {
+                        state.stale();
+                        state.ended = Some(error);
+                        State::tell(&mut state.subscribers, &MirrorEvent::Ended);
+                    });
+                    return;
+                }
+            }
+            self.bell.wait_until(self.retry.map(|(at, _)| at));
+        }
+    }
+
+    /// Takes the events that wait.
+    fn collect(&mut self) -> Result<()> {
+        let top = self.watch.path().clone();
+        let mut events = 0;
+        let mut all = false;
+        while let Some(event) = self.watch.try_next()? {
+            match event {
+                WatchEvent::Changed(path) => {
+                    events += 1;
+                    if let Some(root) = self.root_of(&path) {
+                        self.dirty.insert(root);
+                    }
+                }
+                WatchEvent::Lost => self.lost = true,
+                WatchEvent::Reset => (self.lost, all) = (false, true),
+                WatchEvent::Initial | WatchEvent::Overflow(_) => all = true,
+            }
+        }
+        if let Some(deaths) = &self.deaths {
+            while let Ok(Some(event)) = deaths.try_next() {
+                all |= matches!(event, WatchEvent::Changed(_) | WatchEvent::Overflow(_));
+            }
+        }
+        if all {
+            self.dirty.insert(top);
+        }
+        self.shared.change(|state| {
+            state.events += events;
+            if self.lost {
+                state.stale();
+            }
+        });
+        Ok(())
+    }
+
+    /// Where to read again because of an event at `path`: the highest node on the way to it that the copy lacks, or
+    /// the node itself; `None` if it is not mirrored.
+    fn root_of(&self, path: &StorePath) -> Option<StorePath> {
+        let top = self.watch.path();
+        if !path.is_within(top) {
+            return None;
+        }
+        let state = self.shared.lock();
+        let mut root = path.clone();
+        loop {
+            if root == *top {
+                return Some(root);
+            }
+            // Where the parent is in the copy, the filter let all above pass.
+            if self
+                .options
+                .filter
+                .as_ref()
+                .is_some_and(|wanted| !wanted(&root))
+            {
+                return None;
+            }
+            let parent = root.parent()?;
+            if state.nodes.contains_key(&parent) {
+                return Some(root);
+            }
+            root = parent;
+        }
+    }
+
+    /// Reads what is dirty, and puts it into the copy. What could not be read stays dirty.
+    fn read_again(&mut self) -> Result<()> {
+        // Sorted: what lies within another comes directly after it.
+        let mut roots: Vec<StorePath> = Vec::new();
+        for path in &self.dirty {
+            if roots.last().is_none_or(|last| !path.is_within(last)) {
+                roots.push(path.clone());
+            }
+        }
+        if roots.is_empty() {
+            return Ok(());
+        }
+        let options = WalkOptions {
+            perms: self.options.perms,
+            filter: self.options.filter.clone(),
+            ..WalkOptions::default()
+        };
+        let mut walk = Walk::over(&self.client, &roots, options);
+        let mut read = 0;
+        let mut fresh: Vec<Vec<Mirrored>> = roots.iter().map(|_| Vec::new()).collect();
+        let mut place = 0;
+        while let Some(found) = walk.step()? {
+            let Found::Node(node) = found else {
+                continue;
+            };
+            read += 1;
+            if read > self.options.nodes_max {
+                return Err(self.too_large());
+            }
+            while !node.path.is_within(&roots[place]) {
+                place += 1;
+            }
+            if node.path != roots[place] || self.is_there(&node)? {
+                fresh[place].push(node.into());
+            }
+            if self.shared.lock().stopping {
+                return Ok(());
+            }
+        }
+        let (top, most) = (self.watch.path(), self.options.nodes_max);
+        let mut size = 0;
+        self.shared.change(|state| {
+            for (root, fresh) in roots.iter().zip(fresh) {
+                state.replace(root, fresh);
+            }
+            if roots[0] == *top {
+                state.scans += 1;
+            }
+            if !self.lost {
+                state.fresh();
+            }
+            size = state.nodes.len();
+        });
+        self.dirty.clear();
+        if size > most {
+            Err(self.too_large())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether a node that an event named is really there: EACCES does not prove it.
+    fn is_there(&self, node: &Node) -> Result<bool> {
+        let seen = node.children != Field::Denied || node.value != Field::Denied;
+        let (Some(parent), Some(name)) = (node.path.parent(), node.path.name()) else {
+            return Ok(true);
+        };
+        if seen || node.path == *self.watch.path() {
+            return Ok(true);
+        }
+        match self.client.directory(&parent) {
+            Ok(names) => Ok(names.iter().any(|other| other == name)),
+            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn too_large(&self) -> Error {
+        Error::Invalid {
+            what: format!("mirror of {}", self.watch.path()),
+            reason: format!("there are more than {} nodes", self.options.nodes_max),
+        }
+    }
+}
+
+/// Whether trying again can help: not if it is us who refuse.
+fn is_passing(error: &Error) -> bool {
+    !matches!(error, Error::Invalid { .. } | Error::Refused { .. })
+}
