@@ -2,8 +2,8 @@
 
 mod exit;
 
+use std::sync::Arc;
 use std::time::Duration;
-use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
@@ -12,8 +12,7 @@ pub use exit::{Exit, hint, report};
 use crate::address::Address;
 use crate::client::{Client, ClientOptions};
 use crate::demo::{Host, Scenario};
-use crate::error::{Error, Result};
-use crate::tap;
+use crate::error::Result;
 use crate::transport::Connector;
 
 /// Longest `--timeout`, in seconds: an hour.
@@ -24,7 +23,7 @@ const TIMEOUT_MAX: f64 = 3600.0;
 pub struct ConnectArgs {
     /// Where the store is: unix:PATH, dev:PATH or demo:[SCENARIO|FILE]; by default found as libxenstore finds it
     #[arg(long, value_name = "ADDRESS", conflicts_with = "demo")]
-    pub connect: Option<String>,
+    pub connect: Option<Address>,
 
     /// Use a simulated Xen host instead of a store of this machine: a shipped scenario or a YAML file
     #[arg(
@@ -49,8 +48,7 @@ impl ConnectArgs {
     /// # Errors
     /// What is wrong with an option or the environment, and [`Error::Connect`].
     pub fn client(&self) -> Result<Client> {
-        let options = self.options()?;
-        Client::with_connector(self.connector()?, options)
+        Client::with_connector(self.connector()?, self.options())
     }
 
     /// How to open streams to the store. Starts the demo host if one is asked for; it lives as long as the connector.
@@ -58,31 +56,22 @@ impl ConnectArgs {
     /// # Errors
     /// What is wrong with the address or the scenario.
     pub fn connector(&self) -> Result<Arc<dyn Connector>> {
-        let demo = self
-            .demo
-            .as_deref()
-            .or_else(|| self.connect.as_deref()?.strip_prefix("demo:"));
-        match (demo, self.connect.as_deref()) {
-            (Some(name), _) => Ok(Host::start(&Scenario::find(name)?)?.into_connector()),
-            (None, Some(text)) => address(text)?.connector(),
+        let demo = |name| Ok(Host::start(&Scenario::find(name)?)?.into_connector());
+        match (&self.demo, &self.connect) {
+            (Some(name), _) => demo(name),
+            (None, Some(Address::Demo(name))) => demo(name.as_deref().unwrap_or_default()),
+            (None, Some(address)) => address.connector(),
             (None, None) => Address::Default.connector(),
         }
     }
 
-    /// The client's options: the deadline, and the tap that `XENBUS_TRACE` asks for.
-    ///
-    /// # Errors
-    /// A value of `XENBUS_TRACE` that means nothing.
-    pub fn options(&self) -> Result<ClientOptions> {
+    /// The client's options.
+    pub fn options(&self) -> ClientOptions {
         let mut options = ClientOptions::default();
         if let Some(timeout) = self.timeout {
             options.timeout = timeout;
         }
-        options.tap = tap::from_environment().map_err(|value| Error::Invalid {
-            what: "XENBUS_TRACE".into(),
-            reason: format!("'{value}' is neither 0 nor 1"),
-        })?;
-        Ok(options)
+        options
     }
 }
 
@@ -100,16 +89,6 @@ pub fn timeout(text: &str) -> Result<Duration, String> {
         Ok(seconds) if plain && seconds >= 1e-9 => Ok(Duration::from_secs_f64(seconds)),
         Ok(_) if plain => Err("it must be above 0".into()),
         _ => Err("not a number of seconds such as 5 or 0.5".into()),
-    }
-}
-
-fn address(text: &str) -> Result<Address> {
-    match text.strip_prefix("unix:") {
-        Some(path) if !path.is_empty() => Ok(Address::Unix(PathBuf::from(path))),
-        _ => Err(Error::Invalid {
-            what: "address".into(),
-            reason: format!("'{}' is not unix:PATH", text.escape_debug()),
-        }),
     }
 }
 
@@ -184,11 +163,9 @@ mod tests {
             error.contains("no-such") && error.contains("small"),
             "{error}"
         );
-        let args = ConnectArgs {
-            connect: Some("nonsense\x1b".into()),
-            ..ConnectArgs::default()
-        };
-        let error = args.connector().unwrap_err().to_string();
+        let error = parse(&["--connect", "nonsense\x1b"])
+            .unwrap_err()
+            .to_string();
         assert!(!error.contains('\x1b'), "{error}");
     }
 }

@@ -82,6 +82,3 @@ impl fmt::Debug for StoreOptions {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

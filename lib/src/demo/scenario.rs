@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+pub(super) use check::virtual_device;
 pub use kind::{Activity, DOMAIN_0, Disk, Domain, DomainKind, Life, Vif};
 
 use crate::error::{Error, Result};

@@ -3,11 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod client;
-mod conformance;
-mod contention;
-mod foreign;
+mod demo;
 mod peer;
-mod ring;
-mod support;
 mod transaction;
 mod watch;

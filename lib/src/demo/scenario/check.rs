@@ -132,7 +132,7 @@ fn has_device(domain: &Domain, name: &str) -> bool {
 }
 
 /// The device number of `xvda` … `xvdp`: major 202, 16 minors each (`xen/include/public/io/blkif.h`).
-pub(crate) fn virtual_device(vdev: &str) -> Option<u32> {
+pub(in crate::demo) fn virtual_device(vdev: &str) -> Option<u32> {
     match vdev.as_bytes() {
         [b'x', b'v', b'd', letter @ b'a'..=b'p'] => Some(202 << 8 | u32::from(letter - b'a') << 4),
         _ => None,

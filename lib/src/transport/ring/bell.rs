@@ -111,8 +111,7 @@ struct Listening {
 }
 
 impl Listeners {
-    /// Waits until `look` finds something; looks again whenever the bell rings, and once more at the deadline, because
-    /// a store that gives up does not always ring.
+    /// Waits until `look` finds something; looks again whenever the bell rings.
     ///
     /// # Errors
     /// Those of `look` and of the bell; [`io::ErrorKind::TimedOut`] at the deadline.
@@ -136,8 +135,7 @@ impl Listeners {
                     at.saturating_duration_since(Instant::now())
                 });
                 if wait.is_zero() {
-                    drop(state);
-                    return look()?.ok_or_else(|| io::ErrorKind::TimedOut.into());
+                    return Err(io::ErrorKind::TimedOut.into());
                 }
                 drop(
                     self.heard
@@ -155,12 +153,7 @@ impl Listeners {
             drop(state);
             // Also after an error: another thread has to listen now.
             self.heard.notify_all();
-            match heard {
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    return look()?.ok_or(error);
-                }
-                other => other?,
-            }
+            heard?;
         }
     }
 

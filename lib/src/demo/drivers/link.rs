@@ -1,0 +1,154 @@
+//! The two ends of a device as a driver sees them.
+
+use std::cell::Cell;
+
+use super::State;
+use crate::client::{Client, Operations};
+use crate::error::Result;
+use crate::path::StorePath;
+use crate::transaction::Transaction;
+use crate::watch::{Bell, Watch, WatchOptions};
+
+/// A driver's own directory, and a watch on the state of the other end.
+pub(super) struct Link {
+    client: Client,
+    own: StorePath,
+    other: StorePath,
+    watch: Watch,
+    /// Whether there is a reason to look besides the watch.
+    stirred: Cell<bool>,
+}
+
+impl Link {
+    /// Finds the other end through `key` (`backend` or `frontend`) and watches its state.
+    pub(super) fn new(client: &Client, own: &StorePath, key: &str, bell: &Bell) -> Result<Self> {
+        let other = StorePath::parse(client.read(&own.child(key)?)?)?;
+        let watch = client.watch_with(&other.child("state")?, rung(bell))?;
+        Ok(Self {
+            client: client.clone(),
+            own: own.clone(),
+            other,
+            watch,
+            stirred: Cell::new(true),
+        })
+    }
+
+    /// Something of the own directory changed.
+    pub(super) fn stir(&self) {
+        self.stirred.set(true);
+    }
+
+    /// Whether either end may have changed since this was last asked.
+    pub(super) fn stirred(&self) -> bool {
+        let other = drained(&self.watch);
+        self.stirred.take() || other
+    }
+
+    /// Whether the own directory was removed.
+    pub(super) fn is_gone(&self) -> bool {
+        let state = self.own.child("state").ok();
+        state.is_none_or(|path| {
+            self.client
+                .read(&path)
+                .is_err_and(|error| error.is_not_found())
+        })
+    }
+
+    /// The own state.
+    pub(super) fn state(&self) -> State {
+        self.state_in(&self.own)
+    }
+
+    /// The state of the other end.
+    pub(super) fn other_state(&self) -> State {
+        self.state_in(&self.other)
+    }
+
+    /// Changes the own state, if the device is still there.
+    pub(super) fn switch(&self, state: State) -> Result<()> {
+        self.publish(|_| Ok(()), state)
+    }
+
+    /// Writes keys and then the state, at once.
+    pub(super) fn publish(
+        &self,
+        mut keys: impl FnMut(&mut Keys<'_>) -> Result<()>,
+        state: State,
+    ) -> Result<()> {
+        self.add(|own| {
+            keys(own)?;
+            own.set("state", &state.text())
+        })
+    }
+
+    /// Writes keys, at once.
+    pub(super) fn add(&self, mut keys: impl FnMut(&mut Keys<'_>) -> Result<()>) -> Result<()> {
+        self.client.transaction(|transaction| {
+            // Without this, a device that was just removed would come back.
+            transaction.read(&self.own.child("state")?)?;
+            keys(&mut Keys {
+                transaction,
+                own: &self.own,
+            })
+        })
+    }
+
+    /// A key of the own directory; `None` if it is missing.
+    pub(super) fn key(&self, key: &str) -> Option<Vec<u8>> {
+        self.client.read(&self.own.join(key).ok()?).ok()
+    }
+
+    /// A key of the other end.
+    pub(super) fn other_key(&self, key: &str) -> Result<Vec<u8>> {
+        self.client.read(&self.other.child(key)?)
+    }
+
+    /// Takes a key of the own directory away.
+    pub(super) fn remove(&self, key: &str) -> Result<()> {
+        self.client.rm(&self.own.child(key)?)
+    }
+
+    fn state_in(&self, end: &StorePath) -> State {
+        let value = end.child("state").ok().map(|path| self.client.read(&path));
+        value.map_or(State::Unknown, |value| {
+            value.map_or(State::Unknown, |value| State::parse(&value))
+        })
+    }
+}
+
+/// Writes into a driver's own directory.
+pub(super) struct Keys<'a> {
+    transaction: &'a Transaction,
+    own: &'a StorePath,
+}
+
+impl Keys<'_> {
+    /// Writes one key.
+    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        self.transaction
+            .write(&self.own.join(key)?, value.as_bytes())
+    }
+
+    /// Writes several.
+    pub(super) fn set_all(&mut self, keys: &[(&str, &str)]) -> Result<()> {
+        keys.iter()
+            .try_for_each(|(key, value)| self.set(key, value))
+    }
+}
+
+/// Options of a watch that rings `bell`.
+pub(super) fn rung(bell: &Bell) -> WatchOptions {
+    WatchOptions {
+        bell: Some(bell.clone()),
+        ..WatchOptions::default()
+    }
+}
+
+/// Takes all events that wait; whether there was one.
+fn drained(watch: &Watch) -> bool {
+    let mut any = false;
+    while let Ok(Some(_)) = watch.try_next() {
+        any = true;
+    }
+    any
+}
