@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
+use thiserror::Error as ThisError;
 
 use crate::id::DomIdError;
 use crate::path::PathError;
@@ -15,7 +15,7 @@ use crate::wire::{Errno, Op};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of the library. Cheap to clone, because one lost connection fails many requests.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
     /// The store answered with an error.

@@ -82,3 +82,6 @@ impl fmt::Debug for StoreOptions {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

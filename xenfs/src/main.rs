@@ -1,3 +1,7 @@
 //! Mounts XenStore as a file system.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xenfs::run(std::env::args_os())
+}

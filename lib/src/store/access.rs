@@ -15,6 +15,13 @@ pub(super) struct Caller {
     pub(super) target: Option<DomId>,
 }
 
+/// The store itself and its operator.
+pub(super) const PRIVILEGED: Caller = Caller {
+    domid: DomId::DOM0,
+    privileged: true,
+    target: None,
+};
+
 impl Caller {
     fn is(&self, domid: DomId) -> bool {
         self.domid == domid || self.target == Some(domid)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::access::Caller;
+use super::access::PRIVILEGED;
 use super::core::{Call, ConnId, Core, Identity};
 use super::domain::Life;
 use super::lax;
@@ -128,7 +128,17 @@ impl Core {
             let Some(node) = self.world.tree.get(&path) else {
                 continue;
             };
-            if node.acl.owner() != domid || &*path == "/" {
+            let owned = node.acl.owner() == domid;
+            if owned && &*path == "/" {
+                // The root stays, as domain 0's.
+                let acl = node.acl.with_owner(DomId::DOM0);
+                let mut space = self.space(None, PRIVILEGED);
+                // Nothing is refused to a privileged caller.
+                drop(space.set_acl("/", acl));
+                stack.push(path);
+                continue;
+            }
+            if !owned {
                 let start = stack.len();
                 stack.extend(node.children.iter().map(|child| child.path().clone()));
                 stack[start..].reverse();
@@ -266,11 +276,7 @@ fn nobody() -> Call<'static> {
             },
             payload: &[],
         },
-        caller: Caller {
-            domid: DomId::DOM0,
-            privileged: true,
-            target: None,
-        },
+        caller: PRIVILEGED,
         transaction: None,
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::StoreOptions;
-use super::access::Caller;
+use super::access::{Caller, PRIVILEGED};
 use super::domain::Domains;
 use super::node::{Acl, Node};
 use super::output::Sink;
@@ -206,32 +206,26 @@ impl Core {
     }
 
     fn make_initial_nodes(&mut self) {
-        let privileged = Caller {
-            domid: DomId::DOM0,
-            privileged: true,
-            target: None,
-        };
         let mut root = Node::new(Acl::owned(Access::None, DomId::DOM0), b"");
         root.generation = self.world.tree.advance();
         self.world.tree.put(&"/".into(), root.into());
         self.world.charge("/");
         self.world.count_node(DomId::DOM0, 1);
         for (path, value) in self.world.rules.initial {
-            let mut space = self.space(None, privileged);
+            let mut space = self.space(None, PRIVILEGED);
             // The parents come first in the table, and nothing is refused to a privileged caller.
             drop(space.create(path, value.as_bytes()));
         }
+        // As if each had been written once, complete: the root first.
+        let paths = self.world.rules.initial.iter().map(|(path, _)| *path);
+        self.world.tree.restart(std::iter::once("/").chain(paths));
     }
 }
 
 /// On whose behalf something is done.
 fn caller(domains: &Domains, identity: Identity) -> Caller {
     match identity {
-        Identity::Socket | Identity::Domain(DomId::DOM0) => Caller {
-            domid: DomId::DOM0,
-            privileged: true,
-            target: None,
-        },
+        Identity::Socket | Identity::Domain(DomId::DOM0) => PRIVILEGED,
         Identity::Domain(domid) => Caller {
             domid,
             privileged: false,

@@ -50,6 +50,17 @@ impl Tree {
         self.nodes.len()
     }
 
+    /// Counts the generations anew, with these nodes as the first.
+    pub(super) fn restart<'a>(&mut self, paths: impl Iterator<Item = &'a str>) {
+        self.generation = 0;
+        for path in paths {
+            let generation = self.advance();
+            if let Some(node) = self.get_mut(path) {
+                node.generation = generation;
+            }
+        }
+    }
+
     /// The current generation.
     pub(super) fn generation(&self) -> u64 {
         self.generation

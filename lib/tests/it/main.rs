@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod client;
+mod conformance;
+mod contention;
 mod demo;
+mod foreign;
 mod peer;
+mod ring;
+mod support;
 mod transaction;
 mod watch;

@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod argv;
+mod cli;
 mod count;
+mod daemon;
 mod mount;
+mod mount8;
+mod process;
 mod stores;

@@ -111,7 +111,8 @@ struct Listening {
 }
 
 impl Listeners {
-    /// Waits until `look` finds something; looks again whenever the bell rings.
+    /// Waits until `look` finds something; looks again whenever the bell rings, and once more at the deadline, because
+    /// a store that gives up does not always ring.
     ///
     /// # Errors
     /// Those of `look` and of the bell; [`io::ErrorKind::TimedOut`] at the deadline.
@@ -135,7 +136,8 @@ impl Listeners {
                     at.saturating_duration_since(Instant::now())
                 });
                 if wait.is_zero() {
-                    return Err(io::ErrorKind::TimedOut.into());
+                    drop(state);
+                    return look()?.ok_or_else(|| io::ErrorKind::TimedOut.into());
                 }
                 drop(
                     self.heard
@@ -153,7 +155,12 @@ impl Listeners {
             drop(state);
             // Also after an error: another thread has to listen now.
             self.heard.notify_all();
-            heard?;
+            match heard {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return look()?.ok_or(error);
+                }
+                other => other?,
+            }
         }
     }
 

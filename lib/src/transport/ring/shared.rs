@@ -253,6 +253,11 @@ impl Shared {
                 at.saturating_duration_since(Instant::now())
             });
             if left.is_zero() {
+                // A store that gives up does not always ring the bell.
+                if let Err(error) = self.ring.check_error_word() {
+                    self.lose(&mut streams, &error);
+                    return Err(error);
+                }
                 return Err(io::ErrorKind::TimedOut.into());
             }
             streams = self

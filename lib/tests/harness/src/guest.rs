@@ -79,6 +79,16 @@ impl Daemon {
         guest
     }
 
+    /// Makes the home of a domain that exists and introduces it, for a daemon that was restarted.
+    ///
+    /// # Panics
+    /// If the daemon does not do it.
+    pub fn introduce_again(&self, guest: &Guest) {
+        self.make_home(guest.domid)
+            .and_then(|()| guest.introduce())
+            .unwrap_or_else(|error| panic!("{self:?} does not introduce {guest:?}: {error}"));
+    }
+
     /// Creates domain `domid` with an empty ring page, without telling the store anything.
     ///
     /// # Panics
@@ -201,6 +211,12 @@ impl Doorbell {
     /// The system's, or [`io::ErrorKind::WouldBlock`] if thousands of events wait for a daemon that does not run.
     pub fn ring(&self) -> io::Result<()> {
         self.guest.run.raise(self.guest.domid, self.guest.port)
+    }
+
+    /// Makes [`Doorbell::wait`] return, now or at its next call.
+    pub fn wake(&self) {
+        // Fails only if the FIFO is full, and then it wakes as well.
+        rustix::io::write(&self.fifo, b"!").ok();
     }
 
     /// Waits, not past `deadline`, until the store has notified the domain since the last call.

@@ -1,0 +1,133 @@
+//! Serving a mount: from connecting to the store to the end.
+
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use fuser::{Config, Filesystem, Session, SessionACL};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::ready::Ready;
+use crate::cli::Plan;
+use crate::error::{Error, Result};
+use crate::fs::XenFs;
+use crate::fuse::Adaptor;
+use crate::mount::Mount;
+
+/// How long requests under way may take to end after a signal. A mount that is still in use ends only with the
+/// process.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Threads that take requests from the kernel. More gain nothing as long as handlers do not wait for the store.
+const THREADS: usize = 2;
+
+/// What ends a mount.
+enum Event {
+    Signal,
+    Ended(std::io::Result<()>),
+}
+
+/// Mounts and serves until the mount ends.
+///
+/// The order matters: whatever can fail comes before the parent is told; the mount comes before the threads, because
+/// a program that must run single-threaded beside them (one that repeats changes on the own mount, say) is started
+/// between the answer to INIT and the first of them.
+pub(super) fn serve(mut plan: Plan, ready: Ready) -> Result<()> {
+    if ready.is_background() {
+        detach()?;
+    }
+    make_absolute(&mut plan)?;
+    let client = plan.connect.client()?;
+    let filesystem = XenFs::new(client, plan.options.settings.clone())?;
+    let (sender, events) = mpsc::channel();
+    watch_signals(sender.clone())?;
+    let mount = Mount::new(&plan.point, &plan.source, &plan.options)?;
+    let served = start(Adaptor::new(filesystem), &mount, sender).and_then(|()| {
+        if ready.is_background() {
+            rustix::process::chdir("/").map_err(|error| Error::mount("chdir /", error))?;
+        }
+        ready.tell()
+    });
+    if let Err(error) = served {
+        // The first error is the one to tell.
+        drop(mount.unmount());
+        return Err(error);
+    }
+    match events.recv() {
+        Ok(Event::Ended(result)) => ended(&mount, result),
+        Ok(Event::Signal) | Err(_) => {
+            mount.unmount()?;
+            wait_for_end(&events);
+            Ok(())
+        }
+    }
+}
+
+/// Leaves the terminal and its session, so neither Ctrl-C nor its end reaches us.
+fn detach() -> Result<()> {
+    rustix::process::setsid().map_err(|error| Error::mount("leave the session", error))?;
+    // Started through /proc/self/exe the kernel calls us "exe"; ps and pgrep should find "xenfs".
+    rustix::thread::set_name(c"xenfs").map_err(|error| Error::mount("name the process", error))
+}
+
+/// The background process works in `/`, so a relative path of a socket is resolved now.
+fn make_absolute(plan: &mut Plan) -> Result<()> {
+    let Some(path) = plan
+        .connect
+        .connect
+        .as_deref()
+        .and_then(|address| address.strip_prefix("unix:"))
+        .filter(|path| !path.is_empty())
+    else {
+        return Ok(());
+    };
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Error::mount(format!("resolve {path}"), error))?;
+    plan.connect.connect = Some(format!("unix:{}", absolute.display()));
+    Ok(())
+}
+
+/// From now on the signals that end a daemon end the mount first. A second one ends the process at once.
+fn watch_signals(sender: Sender<Event>) -> Result<()> {
+    let failed = |error| Error::mount("watch for signals", error);
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for _ in signals.forever() {
+                if sender.send(Event::Signal).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Answers the kernel's INIT, then serves in a thread of its own.
+fn start<F: Filesystem>(filesystem: F, mount: &Mount, sender: Sender<Event>) -> Result<()> {
+    let mut config = Config::default();
+    config.n_threads = Some(THREADS);
+    // The kernel itself lets only the mounting user in, unless allow_other is given; a second check here would shut
+    // the user out whose privileges mount.fuse3 has dropped.
+    let session = Session::from_fd(filesystem, mount.device()?, SessionACL::All, config)
+        .map_err(|error| Error::mount("answer the kernel", error))?;
+    thread::Builder::new()
+        .name("session".into())
+        .spawn(move || drop(sender.send(Event::Ended(session.run()))))
+        .map_err(|error| Error::mount("start a thread", error))?;
+    Ok(())
+}
+
+fn wait_for_end(events: &mpsc::Receiver<Event>) {
+    match events.recv_timeout(GRACE) {
+        Ok(_) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+    }
+}
+
+fn ended(mount: &Mount, result: std::io::Result<()>) -> Result<()> {
+    let Err(error) = result else { return Ok(()) };
+    drop(mount.unmount());
+    Err(Error::mount("serve the mount", error))
+}

@@ -1,0 +1,133 @@
+//! Making and ending the mount: mount(2) where we may, fusermount3 where we may not, or one that others have made.
+
+mod direct;
+mod fusermount;
+mod inherited;
+mod point;
+mod table;
+
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use rustix::mount::{UnmountFlags, unmount};
+
+use crate::cli::MountPoint;
+use crate::error::{Error, Result};
+use crate::options::Options;
+
+/// A mount that this process serves.
+#[derive(Debug)]
+pub struct Mount {
+    device: OwnedFd,
+    /// `None`: made by others, who did not say where.
+    place: Option<Place>,
+}
+
+/// Where the mount is, and what tells it from another one at the same place.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    device: Option<(u32, u32)>,
+}
+
+/// What to mount, as both ways of mounting need it.
+struct Request<'a> {
+    source: &'a OsStr,
+    path: &'a Path,
+    options: &'a Options,
+}
+
+impl Mount {
+    /// Mounts at `point`; `source` is what /proc/mounts is to show.
+    ///
+    /// The kernel has sent its INIT then, and every access waits until it is answered.
+    ///
+    /// # Errors
+    /// What is in the way, and the way out.
+    pub fn new(point: &MountPoint, source: &OsStr, options: &Options) -> Result<Self> {
+        let path = match point {
+            MountPoint::Path(path) => point::check(path)?,
+            MountPoint::Inherited(fd) => {
+                return Ok(Self {
+                    device: inherited::device(*fd)?,
+                    place: None,
+                });
+            }
+        };
+        let request = Request {
+            source,
+            path: &path,
+            options,
+        };
+        let device = match direct::mount(&request)? {
+            Some(device) => device,
+            None => fusermount::mount(&request)?,
+        };
+        let place = Place {
+            device: device_at(&path),
+            path,
+        };
+        Ok(Self {
+            device,
+            place: Some(place),
+        })
+    }
+
+    /// Another descriptor of the open `/dev/fuse`.
+    ///
+    /// # Errors
+    /// None left.
+    pub fn device(&self) -> Result<OwnedFd> {
+        self.device
+            .try_clone()
+            .map_err(|error| Error::mount("duplicate the file descriptor of /dev/fuse", error))
+    }
+
+    /// Takes the mount away, at once for everyone who looks; whoever has something open in it keeps that until this
+    /// process ends. Nothing happens if it is gone already, or if something else has been mounted over it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn unmount(&self) -> Result<()> {
+        let Some(place) = self.place.as_ref().filter(|_| self.is_live()) else {
+            return Ok(());
+        };
+        if device_at(&place.path) != place.device {
+            return Err(Error::mount(
+                format!("unmount {}", place.path.display()),
+                "something else is mounted over it",
+            ));
+        }
+        match unmount(&place.path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::PERM) => fusermount::unmount(&place.path),
+            Err(error) => Err(Error::mount(
+                format!("unmount {}", place.path.display()),
+                error,
+            )),
+        }
+    }
+
+    /// The kernel reports an error condition on `/dev/fuse` as soon as its file system is gone.
+    fn is_live(&self) -> bool {
+        let mut polled = [PollFd::new(&self.device, PollFlags::empty())];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        match poll(&mut polled, Some(&now)) {
+            Ok(_) => !polled[0].revents().contains(PollFlags::ERR),
+            Err(_) => true,
+        }
+    }
+}
+
+/// The device number of what is mounted at `path`, without asking the file system there (which we are).
+fn device_at(path: &Path) -> Option<(u32, u32)> {
+    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT | AtFlags::SYMLINK_NOFOLLOW;
+    let found = statx(CWD, path, flags, StatxFlags::TYPE).ok()?;
+    Some((found.stx_dev_major, found.stx_dev_minor))
+}
