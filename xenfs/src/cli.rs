@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueHint};
 use clap_complete::Shell;
+use xenbus::address::Address;
 use xenbus::cli::ConnectArgs;
 use xenbus::value::escape;
 
@@ -188,13 +189,13 @@ fn from_source(source: &OsStr, connect: &mut ConnectArgs) -> Result<OsString> {
             escape(source.as_bytes())
         )));
     }
-    connect.connect = Some(address);
+    connect.connect = Some(Address::parse(&address)?);
     Ok(source.into())
 }
 
 fn from_options(connect: &ConnectArgs) -> OsString {
     match (&connect.connect, &connect.demo) {
-        (Some(address), _) => address.into(),
+        (Some(address), _) => address.to_string().into(),
         (None, Some(_)) => "demo".into(),
         (None, None) => "xenfs".into(),
     }

@@ -8,6 +8,8 @@ use fuser::{Config, Filesystem, Session, SessionACL};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use xenbus::address::Address;
+
 use super::ready::Ready;
 use crate::cli::Plan;
 use crate::error::{Error, Result};
@@ -71,20 +73,15 @@ fn detach() -> Result<()> {
     rustix::thread::set_name(c"xenfs").map_err(|error| Error::mount("name the process", error))
 }
 
-/// The background process works in `/`, so a relative path of a socket is resolved now.
+/// The background process works in `/`, so a relative path to the store is resolved now.
 fn make_absolute(plan: &mut Plan) -> Result<()> {
-    let Some(path) = plan
-        .connect
-        .connect
-        .as_deref()
-        .and_then(|address| address.strip_prefix("unix:"))
-        .filter(|path| !path.is_empty())
+    let (Some(Address::Unix(path)) | Some(Address::Device(path)) | Some(Address::Path(path))) =
+        &mut plan.connect.connect
     else {
         return Ok(());
     };
-    let absolute = std::path::absolute(path)
-        .map_err(|error| Error::mount(format!("resolve {path}"), error))?;
-    plan.connect.connect = Some(format!("unix:{}", absolute.display()));
+    *path = std::path::absolute(&path)
+        .map_err(|error| Error::mount(format!("resolve {}", path.display()), error))?;
     Ok(())
 }
 

@@ -51,7 +51,14 @@ fn every_form_of_source_says_where_the_store_is_and_what_the_mount_table_shows()
         ("none /xs --connect unix:/s", Some("unix:/s"), "unix:/s"),
     ] {
         let plan = plan(form);
-        assert_eq!(plan.connect.connect.as_deref(), connect, "{form}");
+        assert_eq!(
+            plan.connect
+                .connect
+                .map(|address| address.to_string())
+                .as_deref(),
+            connect,
+            "{form}"
+        );
         assert_eq!(plan.source, shown, "{form}");
         assert_eq!(plan.point, MountPoint::Path(PathBuf::from("/xs")), "{form}");
         assert!(!plan.foreground, "{form}");

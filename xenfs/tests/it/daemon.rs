@@ -237,6 +237,18 @@ fn wrong_arguments_exit_with_2_and_a_hint() {
 }
 
 #[test]
+fn the_demo_host_lives_in_the_background_process() {
+    let Some(place) = Place::new() else { return };
+    succeed(place.xenfs().arg("--demo").arg(&place.point));
+    let daemon = place.daemon();
+    assert!(place.line().unwrap().starts_with("demo "));
+    let name = fs::read_to_string(place.point.join("local/domain/0/name")).unwrap();
+    assert_eq!(name, "Domain-0\n");
+    place.unmount();
+    daemon.ends();
+}
+
+#[test]
 fn relative_paths_hold_although_the_process_works_in_the_root() {
     let Some(place) = Place::new() else { return };
     let directory = place.file("");
