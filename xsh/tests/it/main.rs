@@ -1,3 +1,9 @@
-//! Tests of the shell.
+//! Tests of the shell: real processes, real sockets.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod command_line;
+mod descriptors;
+mod foreign;
+mod process;
+mod serve;
