@@ -34,7 +34,15 @@ impl Host {
     /// # Errors
     /// When the system refuses a thread or a socket.
     pub fn start(scenario: &Scenario) -> Result<Self> {
-        let server = Server::start(StoreOptions::default())?;
+        Self::start_on(scenario, StoreOptions::default())
+    }
+
+    /// Starts the host on a store with these options.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub fn start_on(scenario: &Scenario, options: StoreOptions) -> Result<Self> {
+        let server = Server::start(options)?;
         let stop = Stop::default();
         let (sender, notices) = channel();
         let drivers = DriverThread::start(Notices {

@@ -7,7 +7,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use xenbus::demo::{Host, Scenario};
 use xenbus::error::{Error, Result};
-use xenbus::store::{Personality, Server, StoreOptions};
+use xenbus::store::{Server, StoreOptions};
 use xenbus::value::escape;
 
 use crate::cli::ServeArgs;
@@ -49,14 +49,10 @@ enum Store {
 
 impl Store {
     fn start(args: &ServeArgs) -> Result<Self> {
-        let personality = args.personality.0;
+        let options = StoreOptions::of(args.personality.0);
         match &args.demo {
-            None => Server::start(StoreOptions::of(personality)).map(Self::Plain),
-            Some(_) if personality != Personality::default() => Err(Error::Invalid {
-                what: "--personality".into(),
-                reason: "a demo host always behaves as c".into(),
-            }),
-            Some(name) => Host::start(&Scenario::find(name)?).map(Self::Demo),
+            None => Server::start(options).map(Self::Plain),
+            Some(name) => Host::start_on(&Scenario::find(name)?, options).map(Self::Demo),
         }
     }
 

@@ -23,17 +23,6 @@ fn what_is_wrong_with_the_command_line_is_said_with_exit_code_2() {
         ),
         (&["serve", "--socket", "/s", "--demo=no-such"], "no-such"),
         (&["serve", "--socket", "/s", "--demo", "quiet"], "quiet"),
-        (
-            &[
-                "serve",
-                "--socket",
-                "/s",
-                "--demo",
-                "--personality",
-                "c4.22",
-            ],
-            "demo",
-        ),
         (&["completions", "tcsh"], "zsh"),
     ] {
         let (code, _, said) = run(args);

@@ -44,6 +44,16 @@ fn personalities_differ() {
 }
 
 #[test]
+fn a_demo_host_fills_the_store() {
+    for personality in ["c", "c4.22", "oxenstored"] {
+        let serve = Serve::start(&["--demo=quiet", "--personality", personality]);
+        let domains = client(&serve).directory(&path("/local/domain")).unwrap();
+        assert!(domains.contains(&"0".to_owned()), "{domains:?}");
+        assert!(domains.len() > 1, "{domains:?}");
+    }
+}
+
+#[test]
 fn a_stale_socket_is_replaced_and_a_served_one_is_not() {
     let serve = Serve::start(&[]);
     let socket = serve.socket().to_owned();
