@@ -1,6 +1,92 @@
 //! The file system, on nodeids, without a kernel: every operation returns a result.
 //!
-//! DOCS
+//! These are its rules; `xenfs(8)` states the same ones for users.
+//!
+//! # Shape
+//!
+//! - A node without children is a *file*: its value. A node with children is a *directory*; its own value is the file
+//!   `.value` in it, which is there (found and listed) exactly while the value is not empty. Creating `.value` sets the
+//!   value, removing it empties the value, and a directory with a `.value` is not empty for `rmdir`.
+//! - What a node once was, it stays: a directory that loses its last child remains a directory. Only a file that gains
+//!   a child turns into a directory; files that were open on it go on working. This is remembered for everything that
+//!   the kernel knows and for 65,536 further nodes, for the life of the mount.
+//! - `mkdir` makes a directory, everything else that creates makes a file. An empty node without children of which
+//!   nothing is remembered is a file (with `empty=dir` a directory).
+//! - `.dirs` in the root of the mount is found but not listed: below it every node is a directory with its value in
+//!   `.value`. This is how to make a child of a node that is shown as a file.
+//! - A node that may not be read is a directory with mode `d-wx--x--x` that can be walked through and not listed, so
+//!   that a guest reaches its own home. The store refuses unreadable and missing nodes alike, so such a directory may
+//!   not exist. If it may be written, `echo VALUE > DIRECTORY/.value` writes it, although `.value` is not found there.
+//! - The root does not show `@introduceDomain` and `@releaseDomain`, which one daemon lists. Other names with a `@` are
+//!   nodes like any other.
+//! - A name with a character that no node can have (anything but `A-Z a-z 0-9 - _ @`) is not there, without asking the
+//!   store, and cannot be created: EINVAL. Temporary and backup files of programs (`.x.swp`, `x~`, `.x.AbC123`) fail so.
+//! - A node's name longer than 255 bytes is listed as its first 200 bytes, `~`, and 32 hexadecimal digits (the 128-bit
+//!   FNV-1a hash of the whole name). Both this alias and, where the kernel lets it through, the whole name are found.
+//! - A listing is the list of names at the moment when the directory was opened or rewound, in the store's order.
+//!
+//! # Values
+//!
+//! - Reading a file returns the value and, unless it is empty, a newline. Of what is written, one newline at the end is
+//!   not stored. With `raw` bytes are bytes. The size is always the length of what reading returns.
+//! - Every `write()` is one WRITE of the whole value so far, done when it returns; its error is the store's. One `echo`
+//!   is exactly one WRITE. `fsync` has nothing to do.
+//! - Opening with `O_TRUNC` changes nothing yet: the first `write()` replaces the value, closing without one empties it.
+//!   Once a descriptor has been closed, the mount shows the file as empty already. If the first write is refused, the
+//!   old value stays.
+//! - Creating a file tells the store with the first `write()`, with the setting of times or permissions, or when it is
+//!   closed, whichever comes first; the mount shows it at once. With `O_EXCL` it is made at once, in a transaction.
+//! - `O_APPEND` appends to the value as it is in the store at that moment (not atomically with other clients).
+//! - Content that cannot fit into one message with the node's path (4096 bytes together) is refused with EFBIG, before
+//!   anything of it is stored.
+//! - A write never brings back a node that somebody removed: ENOENT (looked at when the node was last seen more than a
+//!   second ago).
+//! - `open()`, and every read at offset 0, ask the store; the reads that follow see the same content up to its end.
+//!
+//! # Changes
+//!
+//! - `mkdir`, `mknod`, `O_EXCL`, `unlink`, `rmdir` and `rename` look and change in one transaction: two clients cannot
+//!   both create a node, and nothing is removed that has just gained a child. After 32 conflicts: EBUSY.
+//! - `rename` moves a leaf or a subtree of up to 4096 nodes (more: EXDEV, and `mv` copies) with values and permissions.
+//!   In a domain without privilege the moved nodes belong to that domain. `RENAME_NOREPLACE` is honoured, other flags are
+//!   EINVAL.
+//! - A file made through the mount that is moved over another takes over that one's permissions, unless its own were
+//!   set: so editing with `sed -i` or `vim` keeps the permissions of a node.
+//! - Hard links, symbolic links, devices and pipes cannot be made (EPERM). The root cannot be removed (EBUSY).
+//!
+//! # Attributes
+//!
+//! - The owner of a file may read and write it, the group nothing; "other" is the access that the first permission entry
+//!   gives to all domains. Directories have `x` where they have `r`. With `allow_other` "other" is 0 on a privileged
+//!   connection, unless `umask=` is given, whose bits are taken away everywhere.
+//! - In a domain without privilege the owner's bits are what the domain may do, and "other" never exceeds them.
+//! - `uid=` and `gid=` set owner and group; with `owner=domid+BASE` the owner is BASE plus the number of the domain that
+//!   owns the node.
+//! - `chmod` and `chown` that would change something fail with EPERM: permissions are set in `user.xenstore.perms`.
+//!   They succeed without effect on a node that was made through this mount, and on a file that is open for writing,
+//!   because `cp -a`, `tar` and editors insist on them there.
+//! - Times: when the mount last changed the node, or what `touch` said; otherwise when it was mounted. The store keeps
+//!   none, so a time is forgotten with the mount.
+//! - The link count is 1 everywhere; `statfs` reports no blocks.
+//! - `user.xenstore.perms` is the permissions as in `n0,r5` (`n r w b` and a domain's number; the first entry names the
+//!   owner and what all others may do). It can be set, strictly parsed (EINVAL), and is listed: `cp -a` carries it.
+//! - `user.xenstore.value` is the value without any translation. It can be set, and is not listed. Neither can be
+//!   removed (EPERM); other attributes are ENODATA, other classes EOPNOTSUPP.
+//!
+//! # What a reader may rely on
+//!
+//! - Content is never older than the last WRITE that was answered before `open()`. A node that was just created is found.
+//! - The kernel believes a directory's name and mode, and the size and mode of an open file, for up to one second; a
+//!   file's name never, so that `stat` by name is always what the store says. With `cache=none` it believes nothing.
+//! - Unreadable nodes are never believed.
+//! - While the store is away operations fail with EIO, at the latest after `timeout=`. When it is back everything goes
+//!   on, with the same inode numbers, also in working directories inside the mount.
+//!
+//! # Errors
+//!
+//! EACCES and EPERM as the store says; EDQUOT for any quota (`ENOSPC` and `EQUOTA` of the daemons); EFBIG for a value that
+//! does not fit; EBUSY for a transaction that conflicted too often; EROFS on a read-only mount; ENAMETOOLONG for a path
+//! that no store takes; EIO for a store that does not answer, was lost or talks nonsense.
 
 mod identity;
 mod list;
@@ -74,6 +160,11 @@ impl XenFs {
             mounted: SystemTime::now(),
             client,
         })
+    }
+
+    /// Number of files that are open, those included that are just being closed.
+    pub fn open_files(&self) -> usize {
+        self.handles.files()
     }
 
     /// The store.

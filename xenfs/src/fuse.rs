@@ -37,9 +37,9 @@ pub struct Adaptor {
 impl Adaptor {
     /// Serves `fs`. Give it to a session whose options contain `default_permissions`: the modes are the access
     /// control between the users of this machine.
-    pub fn new(fs: XenFs) -> Self {
+    pub fn new(fs: impl Into<Arc<XenFs>>) -> Self {
         Self {
-            fs: Arc::new(fs),
+            fs: fs.into(),
             pool: Pool::default(),
         }
     }

@@ -55,11 +55,16 @@ impl Handles {
         table.files.get(&handle).cloned().ok_or(Errno::EBADF)
     }
 
-    /// Takes a file out of the table; what it holds back is still seen until [`Handles::settle`].
-    pub fn remove_file(&self, handle: u64) -> Option<Arc<File>> {
+    /// Number of open files.
+    pub fn files(&self) -> usize {
+        self.table().files.len()
+    }
+
+    /// Takes a file out of the table.
+    pub fn remove_file(&self, handle: u64) {
         let mut table = self.table();
-        let file = table.files.remove(&handle)?;
-        if file.writable
+        if let Some(file) = table.files.remove(&handle)
+            && file.writable
             && let Some(count) = table.writers.get_mut(&file.number)
         {
             *count -= 1;
@@ -67,7 +72,6 @@ impl Handles {
                 table.writers.remove(&file.number);
             }
         }
-        Some(file)
     }
 
     /// The file holds nothing back any more.

@@ -121,14 +121,15 @@ impl XenFs {
 
     /// The last descriptor of the file was closed.
     pub fn release(&self, handle: u64) -> Result<()> {
-        let Some(file) = self.handles.remove_file(handle) else {
-            return Err(Errno::EBADF);
+        let file = self.handles.file(handle)?;
+        let committed = if file.is_pending() {
+            let committed = self.commit_pending(&file);
+            self.handles.settle(&file);
+            committed
+        } else {
+            Ok(())
         };
-        if !file.is_pending() {
-            return Ok(());
-        }
-        let committed = self.commit_pending(&file);
-        self.handles.settle(&file);
+        self.handles.remove_file(handle);
         committed
     }
 

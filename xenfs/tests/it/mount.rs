@@ -1,4 +1,11 @@
 //! Real mounts, used by real programs.
 
+mod attributes;
+mod copy;
+mod faults;
+mod fresh;
+mod guest;
 mod rig;
+mod shape;
 mod tools;
+mod values;

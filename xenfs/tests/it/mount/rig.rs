@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 use tempfile::TempDir;
-use xenbus::{Client, StorePath};
+use xenbus::{Client, Operations, Perms, StorePath};
+use xenbus_harness::requires_fuse;
 use xenfs::fs::XenFs;
 use xenfs::fuse::Adaptor;
 use xenfs::settings::Settings;
 
 use crate::count::Count;
-use crate::stores::Store;
+use crate::stores::{Store, for_each_store};
 
 /// A live mount and a client beside it.
 pub(crate) struct Mount {
@@ -22,6 +24,7 @@ pub(crate) struct Mount {
     pub(crate) store: Client,
     /// What the mount asks of the store.
     pub(crate) count: Arc<Count>,
+    fs: Arc<XenFs>,
 }
 
 /// What a script did.
@@ -36,11 +39,6 @@ pub(crate) struct Ran {
 }
 
 impl Mount {
-    /// Mounts `store` with the default settings.
-    pub(crate) fn new(store: &Store) -> Self {
-        Self::with(store, Settings::default())
-    }
-
     /// Mounts `store`.
     pub(crate) fn with(store: &Store, settings: Settings) -> Self {
         let (client, count) = store.counted();
@@ -62,13 +60,15 @@ impl Mount {
             config.acl = SessionACL::All;
         }
         config.n_threads = Some(2);
-        let adaptor = Adaptor::new(XenFs::new(client, settings).unwrap());
+        let fs = Arc::new(XenFs::new(client, settings).unwrap());
+        let adaptor = Adaptor::new(Arc::clone(&fs));
         let session = fuser::spawn_mount(adaptor, directory.path(), &config).unwrap();
         Self {
             directory,
             session: Some(session),
             store,
             count,
+            fs,
         }
     }
 
@@ -80,6 +80,57 @@ impl Mount {
     /// A file of it.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path().join(name)
+    }
+
+    /// Gives a node a value past the mount.
+    #[track_caller]
+    pub(crate) fn put(&self, node: &str, value: &str) {
+        self.store.write(&path(node), value.as_bytes()).unwrap();
+    }
+
+    /// Makes many nodes past the mount.
+    pub(crate) fn put_many(&self, nodes: impl Iterator<Item = String>) {
+        let nodes: Vec<_> = nodes.collect();
+        for window in nodes.chunks(64) {
+            let writes: Vec<_> = window
+                .iter()
+                .map(|node| self.store.submit_write(&path(node), b"v"))
+                .collect();
+            writes.into_iter().for_each(|write| write.wait().unwrap());
+        }
+    }
+
+    /// A node's value, asked past the mount.
+    #[track_caller]
+    pub(crate) fn get(&self, node: &str) -> String {
+        String::from_utf8(self.store.read(&path(node)).unwrap()).unwrap()
+    }
+
+    /// Sets a node's permissions past the mount.
+    pub(crate) fn perms(&self, node: &str, perms: &str) {
+        let perms = Perms::parse(perms).unwrap();
+        self.store.set_perms(&path(node), &perms).unwrap();
+    }
+
+    /// A node's permissions, asked past the mount.
+    pub(crate) fn perms_of(&self, node: &str) -> String {
+        self.store.perms(&path(node)).unwrap().to_string()
+    }
+
+    /// Waits until something is so.
+    #[track_caller]
+    pub(crate) fn until(&self, is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !is_so() {
+            assert!(Instant::now() < deadline, "it never became so");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until the kernel has closed every file: it tells the mount a little after `close()` has returned.
+    #[track_caller]
+    pub(crate) fn settled(&self) {
+        self.until(|| self.fs.open_files() == 0);
     }
 
     /// Runs a script with `bash` in the root of the mount.
@@ -127,6 +178,18 @@ impl Drop for Mount {
                     .status(),
             );
         }
+    }
+}
+
+/// Runs `test` on a mount of a fresh store of each kind; a visible skip where nothing can be mounted.
+pub(crate) fn for_each_mount(test: impl Fn(&Mount)) {
+    for_each_mount_with(&Settings::default(), test);
+}
+
+/// The same with settings.
+pub(crate) fn for_each_mount_with(settings: &Settings, test: impl Fn(&Mount)) {
+    if requires_fuse() {
+        for_each_store(|store| test(&Mount::with(store, settings.clone())));
     }
 }
 

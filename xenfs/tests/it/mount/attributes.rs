@@ -1,0 +1,155 @@
+//! Modes, owners, extended attributes, a read-only mount.
+
+use xenbus::Operations;
+use xenfs::settings::Settings;
+
+use super::rig::{for_each_mount, for_each_mount_with, path};
+
+#[test]
+fn modes_show_the_first_permission_entry() {
+    for_each_mount(|mount| {
+        mount.put("/t/n", "v");
+        mount.put("/t/r", "v");
+        mount.put("/t/b/child", "v");
+        mount.perms("/t/n", "n0,b0");
+        mount.perms("/t/r", "r0");
+        mount.perms("/t/b", "b0");
+        assert_eq!(
+            mount.sh("stat -c '%a %u %g %h' t/n t/r t/b"),
+            "600 0 0 1\n604 0 0 1\n707 0 0 1\n"
+        );
+    });
+}
+
+#[test]
+fn uid_gid_umask_and_owner_show_as_asked() {
+    let settings = Settings {
+        uid: Some(12),
+        gid: Some(34),
+        umask: Some(0o022),
+        ..Settings::default()
+    };
+    for_each_mount_with(&settings, |mount| {
+        mount.put("/t/b", "v");
+        mount.perms("/t/b", "b0");
+        assert_eq!(mount.sh("stat -c '%a %u %g' t/b"), "604 12 34\n");
+    });
+    let owners = Settings {
+        owner_base: Some(100_000),
+        ..Settings::default()
+    };
+    for_each_mount_with(&owners, |mount| {
+        mount.put("/t/b", "v");
+        assert_eq!(mount.sh("stat -c %u t/b"), "100000\n");
+    });
+}
+
+#[test]
+fn permissions_are_an_extended_attribute() {
+    for_each_mount(|mount| {
+        mount.put("/t/x", "v");
+        mount.perms("/t/x", "n0,r0");
+        let shown = mount.sh("getfattr --absolute-names -d t/x");
+        assert_eq!(shown, "# file: t/x\nuser.xenstore.perms=\"n0,r0\"\n\n");
+        mount.sh("setfattr -n user.xenstore.perms -v 'b0,r0,w0' t/x");
+        assert_eq!(mount.perms_of("/t/x"), "b0,r0,w0");
+        for wrong in ["", "x0", "n", "0", "n-1", "n032", "n99999", "n0 rubbish"] {
+            let script = format!("setfattr -n user.xenstore.perms -v '{wrong}' t/x");
+            let error = mount.fails(&script);
+            assert!(error.contains("Invalid argument"), "{wrong}: {error}");
+        }
+        assert_eq!(mount.perms_of("/t/x"), "b0,r0,w0");
+        assert!(
+            mount
+                .fails("setfattr -x user.xenstore.perms t/x")
+                .contains("not permitted")
+        );
+        assert!(
+            mount
+                .fails("setfattr -n user.other -v 1 t/x")
+                .contains("not supported")
+        );
+        mount.fails("getfattr -n user.other t/x");
+    });
+}
+
+#[test]
+fn the_value_is_an_extended_attribute_that_is_not_listed() {
+    for_each_mount(|mount| {
+        mount.put("/t/d/child", "v");
+        mount.put("/t/d", "line\n");
+        let shown = mount.sh("getfattr --absolute-names --only-values -n user.xenstore.value t/d");
+        assert_eq!(shown, "line\n");
+        mount.sh("setfattr -n user.xenstore.value -v 0x0001ff t/d");
+        assert_eq!(mount.store.read(&path("/t/d")).unwrap(), b"\0\x01\xff");
+        assert!(!mount.sh("getfattr -d t/d").contains("value"));
+        assert_eq!(mount.sh("getfattr -d t/d/.value"), "");
+        mount.store.rm(&path("/t/d")).unwrap();
+        mount.fails("setfattr -n user.xenstore.value -v x t/d");
+        assert!(!mount.store.exists(&path("/t/d")).unwrap());
+    });
+}
+
+#[test]
+fn chmod_and_chown_say_no_unless_nothing_would_change() {
+    for_each_mount(|mount| {
+        mount.put("/t/x", "v");
+        mount.perms("/t/x", "n0");
+        for script in [
+            "chmod 644 t/x",
+            "chmod o+r t/x",
+            "chown 1000 t/x",
+            "chgrp 1000 t/x",
+        ] {
+            let error = mount.fails(script);
+            assert!(
+                error.contains("Operation not permitted"),
+                "{script}: {error}"
+            );
+        }
+        mount.sh("chmod 600 t/x; chown 0:0 t/x");
+        assert_eq!(mount.perms_of("/t/x"), "n0");
+    });
+}
+
+#[test]
+fn times_set_through_the_mount_are_kept() {
+    for_each_mount(|mount| {
+        mount.put("/t/x", "v");
+        mount.sh("touch -d '2020-02-02 02:02:02 UTC' t/x");
+        assert_eq!(mount.sh("stat -c %Y t/x"), "1580608922\n");
+        mount.sh("echo new > t/x; test $(stat -c %Y t/x) -gt 1580608922");
+    });
+}
+
+#[test]
+fn a_read_only_mount_changes_nothing() {
+    let settings = Settings {
+        read_only: true,
+        ..Settings::default()
+    };
+    for_each_mount_with(&settings, |mount| {
+        mount.put("/t/x", "v");
+        assert_eq!(mount.sh("cat t/x"), "v\n");
+        for script in [
+            "echo 1 > t/x",
+            "echo 1 > t/y",
+            "rm t/x",
+            "mkdir t/d",
+            "mv t/x t/y",
+            "truncate -s 0 t/x",
+            "setfattr -n user.xenstore.perms -v b0 t/x",
+        ] {
+            let error = mount.fails(script);
+            assert!(error.contains("Read-only"), "{script}: {error}");
+        }
+        assert_eq!(mount.get("/t/x"), "v");
+    });
+}
+
+#[test]
+fn statfs_says_how_long_names_are() {
+    for_each_mount(|mount| {
+        assert_eq!(mount.sh("stat -f -c '%l %S %b' ."), "255 4096 0\n");
+    });
+}
