@@ -76,12 +76,11 @@ impl From<&Error> for Errno {
     fn from(error: &Error) -> Self {
         match error {
             Error::Store { errno, .. } => of_store(errno.name()),
-            // What would empty the store, and what we should have checked before.
-            Error::Refused { .. } => Self::EBUSY,
             Error::TooLong { .. } => Self::EFBIG,
             Error::Unsupported { .. } => Self::EOPNOTSUPP,
-            // EAGAIN would be right, but tools take it for "no data yet" and try again for ever.
-            Error::Conflict { .. } => Self::EBUSY,
+            // What would empty the store. And a conflict: EAGAIN would be right, but tools take it for "no data yet" and
+            // try again for ever.
+            Error::Refused { .. } | Error::Conflict { .. } => Self::EBUSY,
             Error::Path(fault) => match fault.fault() {
                 xenbus::path::PathFault::TooLong { .. } => Self::ENAMETOOLONG,
                 _ => Self::EINVAL,

@@ -79,7 +79,9 @@
 //! - The kernel believes a directory's name and mode, and the size and mode of an open file, for up to one second; a
 //!   file's name never, so that `stat` by name is always what the store says. With `cache=none` it believes nothing.
 //! - Unreadable nodes are never believed.
-//! - While the store is away operations fail with EIO, at the latest after `timeout=`. When it is back everything goes
+//! - While the store is away operations fail with EIO, at the latest after `timeout=` (those that need a transaction
+//!   after the client's longer deadline for starting one). As long as a store is known to hang, operations fail at once.
+//!   When it is back everything goes
 //!   on, with the same inode numbers, also in working directories inside the mount.
 //!
 //! # Errors
@@ -88,6 +90,7 @@
 //! does not fit; EBUSY for a transaction that conflicted too often; EROFS on a read-only mount; ENAMETOOLONG for a path
 //! that no store takes; EIO for a store that does not answer, was lost or talks nonsense.
 
+mod health;
 mod identity;
 mod list;
 mod look;
@@ -116,6 +119,7 @@ use crate::errno::{Errno, Result};
 use crate::handle::Handles;
 use crate::inode::{Inodes, Node};
 use crate::settings::{Cache, EmptyNode, Settings};
+use health::Health;
 use name::Name;
 use value::Translation;
 
@@ -134,6 +138,8 @@ pub struct XenFs {
     inodes: Mutex<Inodes>,
     handles: Handles,
     mounted: SystemTime,
+    timeout: Duration,
+    health: Health,
 }
 
 impl XenFs {
@@ -141,11 +147,11 @@ impl XenFs {
     ///
     /// # Errors
     /// When the store does not answer, or the node that is to be the root cannot be found.
-    pub fn new(client: Client, settings: Settings) -> xenbus::Result<Self> {
+    pub fn new(client: Client, settings: &Settings) -> xenbus::Result<Self> {
         let caller = identity::caller(&client)?;
         let root = identity::root(&client, &settings.subdir, caller)?;
         Ok(Self {
-            appearance: Appearance::new(&settings, caller),
+            appearance: Appearance::new(settings, caller),
             caller,
             translation: if settings.raw {
                 Translation::Raw
@@ -155,9 +161,11 @@ impl XenFs {
             empty: settings.empty,
             read_only: settings.read_only,
             cache: settings.cache,
-            inodes: Mutex::new(Inodes::new(root)),
+            inodes: Mutex::new(Inodes::new(&root)),
             handles: Handles::default(),
             mounted: SystemTime::now(),
+            timeout: settings.timeout,
+            health: Health::default(),
             client,
         })
     }
@@ -165,6 +173,13 @@ impl XenFs {
     /// Number of files that are open, those included that are just being closed.
     pub fn open_files(&self) -> usize {
         self.handles.files()
+    }
+
+    /// Tells how long an operation took: too long raises the question whether the store still answers.
+    pub(crate) fn took(&self, time: Duration) {
+        if time >= self.timeout {
+            self.health.doubt(&self.client);
+        }
     }
 
     /// The store.
@@ -181,7 +196,9 @@ impl XenFs {
         self.inodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a nodeid stands for; the first thing that an operation asks, before it asks the store.
     pub(crate) fn node(&self, id: u64) -> Result<Node> {
+        self.health.check()?;
         self.inodes().resolve(id)
     }
 

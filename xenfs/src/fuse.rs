@@ -11,7 +11,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use fuser::{
     BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags, KernelConfig,
@@ -47,7 +47,11 @@ impl Adaptor {
     /// Runs `job` on a thread of the pool.
     fn later(&self, job: impl FnOnce(&XenFs) + Send + 'static) {
         let fs = Arc::clone(&self.fs);
-        self.pool.run(move || job(&fs));
+        self.pool.run(move || {
+            let start = Instant::now();
+            job(&fs);
+            fs.took(start.elapsed());
+        });
     }
 }
 

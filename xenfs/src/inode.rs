@@ -87,11 +87,11 @@ pub struct Inodes {
 
 impl Inodes {
     /// A table whose root is the node `root`.
-    pub fn new(root: StorePath) -> Self {
+    pub fn new(root: &StorePath) -> Self {
         Self::remembering(root, REMEMBERED)
     }
 
-    fn remembering(root: StorePath, remembered: usize) -> Self {
+    fn remembering(root: &StorePath, remembered: usize) -> Self {
         let mut table = Self {
             records: HashMap::new(),
             numbers: BTreeMap::new(),
@@ -101,7 +101,7 @@ impl Inodes {
             hasher: RandomState::new(),
             root: 0,
         };
-        table.root = table.record(&root);
+        table.root = table.record(root);
         // The kernel never looks the root up, and never forgets it.
         table.retain(
             table.root,

@@ -5,7 +5,7 @@ use xenbus::{Error, ErrorKind, Operations, StorePath};
 
 use super::{Entry, Target, XenFs};
 use crate::errno::{Errno, Result};
-use crate::inode::{Kind, Node};
+use crate::inode::{Kind, Node, View};
 
 impl XenFs {
     /// Makes a directory.
@@ -50,15 +50,16 @@ impl XenFs {
                 Ok(_) => Err(refusal(Op::MKDIR, path, wire::Errno::EEXIST)),
             }
         })?;
-        self.remember_made(path, kind);
+        self.remember_made(path, parent.presentation.view, kind);
         self.look_at(parent.presentation.view, path)
     }
 
     /// Remembers a node that was made through this mount.
-    pub(super) fn remember_made(&self, path: &StorePath, kind: Kind) {
+    pub(super) fn remember_made(&self, path: &StorePath, view: View, kind: Kind) {
         let now = std::time::SystemTime::now();
         self.inodes().remember(path, |known| {
-            known.kind = Some(kind);
+            // Where every node is a directory, nothing was said about what this one shall be.
+            known.kind = (view == View::Plain).then_some(kind);
             known.made_here = true;
             known.perms_set = false;
             known.modified = Some(now);

@@ -136,8 +136,9 @@ impl XenFs {
     /// Tells the store what an open file has held back: that its node is there, that its value is empty.
     pub(super) fn commit_pending(&self, file: &Arc<File>) -> Result<()> {
         // What was removed meanwhile stays removed.
-        let Ok(node) = self.node(file.id) else {
-            return Ok(());
+        let node = match self.node(file.id) {
+            Err(Errno::ENOENT) => return Ok(()),
+            other => other?,
         };
         let mut state = file.state();
         if file.is_truncated() {
@@ -258,14 +259,14 @@ impl XenFs {
         if below == Rights::Unseen {
             // What it will look like cannot be known: let the store make it now.
             self.client.mkdir(path)?;
-            self.remember_made(path, Kind::File);
+            self.remember_made(path, view, Kind::File);
             let entry = self.look_at(view, path)?;
             let node = self.node(entry.attr.id)?;
             let file = File::new(node.id, node.number, true, flags.append());
             return Ok((entry, self.opened(file)));
         }
         let rights = self.appearance.inherited(&below);
-        self.remember_made(path, Kind::File);
+        self.remember_made(path, view, Kind::File);
         let node = self.introduce(path, view, Shape::File);
         let file = File::new(node.id, node.number, true, flags.append())
             .truncating(flags.truncates())

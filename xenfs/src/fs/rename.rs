@@ -204,7 +204,7 @@ impl XenFs {
             Ok(Ok(()))
         })??;
         self.value_changed(from);
-        self.remember_made(to, Kind::File);
+        self.remember_made(to, View::Plain, Kind::File);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use xenbus::address::Address;
 use xenbus::store::{Server, StoreOptions};
 use xenbus::{Client, ClientOptions, DomId};
-use xenbus_harness::{Daemon, Kind, available};
+use xenbus_harness::{Daemon, available};
 
 use crate::count::Count;
 
@@ -30,11 +30,6 @@ impl Store {
             Self::Embedded(_) => "embedded store",
             Self::Real(daemon) => daemon.kind().program(),
         }
-    }
-
-    /// Whether it is C xenstored.
-    pub(crate) fn is_c(&self) -> bool {
-        matches!(self, Self::Real(daemon) if daemon.kind() == Kind::C)
     }
 
     /// A client with full privilege.

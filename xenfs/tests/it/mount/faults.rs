@@ -18,6 +18,13 @@ fn short() -> ClientOptions {
     options
 }
 
+fn settings() -> Settings {
+    Settings {
+        timeout: short().timeout,
+        ..Settings::default()
+    }
+}
+
 #[test]
 fn a_mount_works_again_after_its_daemon_was_restarted() {
     if !requires_fuse() {
@@ -29,7 +36,7 @@ fn a_mount_works_again_after_its_daemon_was_restarted() {
             store.client_with(short()),
             Arc::new(Count::default()),
             store.client_with(short()),
-            Settings::default(),
+            &settings(),
         );
         let Store::Real(daemon) = &store else {
             return;
@@ -49,8 +56,8 @@ fn a_mount_works_again_after_its_daemon_was_restarted() {
             "{kind:?}: an error takes too long"
         );
         daemon.restart();
-        mount.until(|| mount.store.write(&path("/t/d/x"), b"2").is_ok());
-        mount.until(|| mount.run("cat t/d/x").out == "2\n");
+        Mount::until(|| mount.store.write(&path("/t/d/x"), b"2").is_ok());
+        Mount::until(|| mount.run("cat t/d/x").out == "2\n");
         assert_eq!(mount.sh("cd t/d; stat -c %i ."), inode);
         assert_eq!(std::io::read_to_string(&working).unwrap(), "2\n");
         mount.sh("mkdir t/new; echo 3 > t/new/x; rm -r t");
@@ -69,7 +76,7 @@ fn a_daemon_that_hangs_costs_an_error_and_no_more_than_the_deadline() {
             store.client_with(short()),
             Arc::new(Count::default()),
             store.client_with(short()),
-            Settings::default(),
+            &settings(),
         );
         let Store::Real(daemon) = &store else {
             return;
@@ -95,6 +102,6 @@ fn a_daemon_that_hangs_costs_an_error_and_no_more_than_the_deadline() {
             start.elapsed()
         );
         kill_process(pid, Signal::CONT).unwrap();
-        mount.until(|| mount.run("cat t/x").out == "1\n");
+        Mount::until(|| mount.run("cat t/x").out == "1\n");
     }
 }

@@ -40,13 +40,18 @@ pub(crate) struct Ran {
 
 impl Mount {
     /// Mounts `store`.
-    pub(crate) fn with(store: &Store, settings: Settings) -> Self {
+    pub(crate) fn with(store: &Store, settings: &Settings) -> Self {
         let (client, count) = store.counted();
         Self::of(client, count, store.client(), settings)
     }
 
     /// Mounts what `client` sees; `store` is for looking past the mount.
-    pub(crate) fn of(client: Client, count: Arc<Count>, store: Client, settings: Settings) -> Self {
+    pub(crate) fn of(
+        client: Client,
+        count: Arc<Count>,
+        store: Client,
+        settings: &Settings,
+    ) -> Self {
         let directory = TempDir::new().unwrap();
         let mut config = Config::default();
         config.mount_options = vec![
@@ -96,7 +101,9 @@ impl Mount {
                 .iter()
                 .map(|node| self.store.submit_write(&path(node), b"v"))
                 .collect();
-            writes.into_iter().for_each(|write| write.wait().unwrap());
+            for write in writes {
+                write.wait().unwrap();
+            }
         }
     }
 
@@ -119,7 +126,7 @@ impl Mount {
 
     /// Waits until something is so.
     #[track_caller]
-    pub(crate) fn until(&self, is_so: impl Fn() -> bool) {
+    pub(crate) fn until(is_so: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !is_so() {
             assert!(Instant::now() < deadline, "it never became so");
@@ -130,7 +137,7 @@ impl Mount {
     /// Waits until the kernel has closed every file: it tells the mount a little after `close()` has returned.
     #[track_caller]
     pub(crate) fn settled(&self) {
-        self.until(|| self.fs.open_files() == 0);
+        Self::until(|| self.fs.open_files() == 0);
     }
 
     /// Runs a script with `bash` in the root of the mount.
@@ -139,8 +146,18 @@ impl Mount {
             .args(["-k", "1", "60", "bash", "-c", script])
             .current_dir(self.path())
             .env("LC_ALL", "C")
-            .output()
-            .unwrap();
+            .output();
+        // Even the root can be out of reach for a moment, when the store is.
+        let output = match output {
+            Err(error) => {
+                return Ran {
+                    out: String::new(),
+                    err: error.to_string(),
+                    status: -1,
+                };
+            }
+            Ok(output) => output,
+        };
         Ran {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -189,7 +206,7 @@ pub(crate) fn for_each_mount(test: impl Fn(&Mount)) {
 /// The same with settings.
 pub(crate) fn for_each_mount_with(settings: &Settings, test: impl Fn(&Mount)) {
     if requires_fuse() {
-        for_each_store(|store| test(&Mount::with(store, settings.clone())));
+        for_each_store(|store| test(&Mount::with(store, settings)));
     }
 }
 

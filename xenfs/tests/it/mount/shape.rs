@@ -231,7 +231,7 @@ fn a_subdirectory_of_the_store_can_be_the_root() {
     }
     for_each_store(|store| {
         store.client().write(&path("/t/sub/x"), b"1").unwrap();
-        let mount = Mount::with(store, below.clone());
+        let mount = Mount::with(store, &below);
         assert_eq!(
             mount.sh("ls; cat x; echo 2 > y; ls .dirs | sort"),
             "x\n1\nx\ny\n"
@@ -247,7 +247,7 @@ fn a_missing_root_is_told_when_mounting() {
             subdir: Subdir::Node(path("/none")),
             ..Settings::default()
         };
-        let error = xenfs::fs::XenFs::new(store.client(), settings)
+        let error = xenfs::fs::XenFs::new(store.client(), &settings)
             .err()
             .unwrap();
         assert_eq!(error.to_string(), "subdir=/none: there is no such node");

@@ -4,7 +4,7 @@ use xenbus::Operations;
 use xenbus::wire::Op;
 use xenfs::settings::Settings;
 
-use super::rig::{for_each_mount, for_each_mount_with, path};
+use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
 
 #[test]
 fn one_echo_is_exactly_one_write() {
@@ -49,7 +49,7 @@ fn truncation_waits_for_the_first_write_but_shows_once_a_descriptor_is_closed() 
         assert_eq!(mount.count.writes("/t/x"), ["new"]);
         mount.count.clear();
         assert_eq!(mount.sh(": > t/x; cat t/x; stat -c %s t/x"), "0\n");
-        mount.until(|| mount.get("/t/x").is_empty());
+        Mount::until(|| mount.get("/t/x").is_empty());
         assert_eq!(mount.count.writes("/t/x"), [""]);
         mount.put("/t/x", "again");
         // Opened to be truncated, not closed yet: nobody has lost anything.
@@ -139,7 +139,7 @@ fn a_created_file_is_seen_at_once_and_in_the_store_when_it_is_closed() {
             mount.sh("mkdir t; exec 3> t/x; stat -c '%F %s' t/x; ls t; cat t/x; exec 3>&-"),
             "regular empty file 0\nx\n"
         );
-        mount.until(|| mount.store.exists(&path("/t/x")).unwrap());
+        Mount::until(|| mount.store.exists(&path("/t/x")).unwrap());
         mount.sh("exec 3> t/y; rm t/y; exec 3>&-; ls t");
         mount.settled();
         assert!(!mount.store.exists(&path("/t/y")).unwrap());
@@ -159,7 +159,7 @@ fn a_write_does_not_bring_a_removed_node_back() {
         mount.store.rm(&path("/t/d")).unwrap();
         // The node was seen when the file was opened; that counts for a second.
         let start = std::time::Instant::now();
-        mount.until(|| start.elapsed().as_millis() > 1100);
+        Mount::until(|| start.elapsed().as_millis() > 1100);
         let error = std::io::Write::write_all(&mut &file, b"2").unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
         assert!(!mount.store.exists(&path("/t/d")).unwrap());
