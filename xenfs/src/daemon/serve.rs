@@ -41,7 +41,7 @@ pub(super) fn serve(mut plan: Plan, ready: Ready) -> Result<()> {
     }
     make_absolute(&mut plan)?;
     let client = plan.connect.client()?;
-    let filesystem = XenFs::new(client, plan.options.settings.clone())?;
+    let filesystem = XenFs::new(client, &plan.options.settings)?;
     let (sender, events) = mpsc::channel();
     watch_signals(sender.clone())?;
     let mount = Mount::new(&plan.point, &plan.source, &plan.options)?;
