@@ -20,6 +20,14 @@ impl Count {
         of_kind.map(|(_, payload)| payload.clone()).collect()
     }
 
+    /// Number of all requests since the last call of [`Count::clear`].
+    pub(crate) fn total(&self) -> usize {
+        self.sent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
     /// The values that were written to a node.
     pub(crate) fn writes(&self, path: &str) -> Vec<String> {
         let path = [StorePath::parse(path).unwrap().as_bytes(), b"\0"].concat();

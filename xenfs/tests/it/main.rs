@@ -8,5 +8,6 @@ mod count;
 mod daemon;
 mod mount;
 mod mount8;
+mod ops;
 mod process;
 mod stores;
