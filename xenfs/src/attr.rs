@@ -73,18 +73,22 @@ impl Appearance {
 
     /// Mode and owner of a presentation of a node.
     pub fn of(&self, rights: &Rights, directory: bool) -> (u16, u32) {
-        let mut mode = match rights {
-            Rights::Seen(perms) => {
+        let mode = match (rights, self.umask) {
+            (Rights::Seen(perms), None) => {
                 let (owner, other) = self.accesses(perms);
                 bits(owner, directory) << 6 | bits(other, directory)
             }
+            // As other file systems understand `umask=`: everybody may do what the mount may, but for these bits.
+            (Rights::Seen(perms), Some(_)) => {
+                let (owner, _) = self.accesses(perms);
+                bits(owner, directory) * 0o111
+            }
             // Traversable, so that a guest can walk to its home; not listable; perhaps writable, the store decides.
-            Rights::Unseen if directory => 0o311,
-            Rights::Unseen => 0o200,
+            (Rights::Unseen, _) if directory => 0o311,
+            (Rights::Unseen, _) => 0o200,
         };
-        if let Some(umask) = self.umask {
-            mode &= !u16::try_from(umask & 0o777).unwrap_or(0o777);
-        }
+        let masked = self.umask.and_then(|umask| u16::try_from(umask).ok());
+        let mode = mode & !masked.unwrap_or(0);
         let uid = match (self.owner_base, rights) {
             (Some(base), Rights::Seen(perms)) => base.saturating_add(perms.owner().0),
             _ => self.uid,
@@ -123,9 +127,7 @@ impl Appearance {
         let default = perms.default_access();
         match self.caller {
             // Everybody who may use the mount acts with our privilege: nothing is granted unasked.
-            Caller::Privileged if self.allow_other && self.umask.is_none() => {
-                (Access::Both, Access::None)
-            }
+            Caller::Privileged if self.allow_other => (Access::Both, Access::None),
             Caller::Privileged | Caller::Domain(None) => (Access::Both, default),
             Caller::Domain(Some(own)) => {
                 let ours = perms.access_for(own);
@@ -198,10 +200,20 @@ mod tests {
             ..Settings::default()
         };
         assert_eq!(shown(&settings, Caller::Privileged, "b0", false), 0o600);
-        settings.umask = Some(0o022);
-        assert_eq!(shown(&settings, Caller::Privileged, "b0", false), 0o604);
-        settings.umask = Some(0);
-        assert_eq!(shown(&settings, Caller::Privileged, "b0", true), 0o707);
+        for (umask, file, directory) in [
+            (0o022, 0o644, 0o755),
+            (0o027, 0o640, 0o750),
+            (0, 0o666, 0o777),
+        ] {
+            settings.umask = Some(umask);
+            for perms in ["n0", "b0", "r7"] {
+                let show = |directory| shown(&settings, Caller::Privileged, perms, directory);
+                assert_eq!((show(false), show(true)), (file, directory), "{perms}");
+            }
+        }
+        let guest = Caller::Domain(Some(DomId(5)));
+        settings.umask = Some(0o002);
+        assert_eq!(shown(&settings, guest, "n0,r5", false), 0o444);
     }
 
     #[test]

@@ -98,11 +98,11 @@ pub fn command() -> clap::Command {
     Args::command().after_help(format!(
         "Mount options (-o):\n{}\n\n\
          Examples:\n  \
-         xenfs --demo ~/xs                  try it: a simulated Xen host, no Xen needed\n  \
-         xenfs /xs                          this machine's store\n  \
-         xenfs -o ro,allow_other /xs        for everybody to look at\n  \
-         xenfs -o 'subdir=~' /xs            in a guest: the guest's own part\n  \
-         mount -t fuse xenfs /xs            the same as 'xenfs /xs'; also from /etc/fstab\n\n\
+         xenfs --demo ~/xs                      try it: a simulated Xen host, no Xen needed\n  \
+         xenfs /xs                              this machine's store\n  \
+         xenfs -o ro,allow_other,umask=022 /xs  for everybody to look at\n  \
+         xenfs -o 'subdir=~' /xs                in a guest: the guest's own part\n  \
+         mount -t fuse xenfs /xs                the same as 'xenfs /xs'; also from /etc/fstab\n\n\
          Unmount: fusermount3 -u MOUNTPOINT, or umount MOUNTPOINT as root.\n\
          Manual: man xenfs",
         options::help()

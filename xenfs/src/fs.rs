@@ -58,7 +58,7 @@
 //!
 //! - The owner of a file may read and write it, the group nothing; "other" is the access that the first permission entry
 //!   gives to all domains. Directories have `x` where they have `r`. With `allow_other` "other" is 0 on a privileged
-//!   connection, unless `umask=` is given, whose bits are taken away everywhere.
+//!   connection. With `umask=` the owner's bits hold for group and other too, but for the bits given.
 //! - In a domain without privilege the owner's bits are what the domain may do, and "other" never exceeds them.
 //! - `uid=` and `gid=` set owner and group; with `owner=domid+BASE` the owner is BASE plus the number of the domain that
 //!   owns the node.

@@ -15,7 +15,8 @@ pub struct Settings {
     pub uid: Option<u32>,
     /// Group of all files (`gid=`); `None`: the group of the user who mounts.
     pub gid: Option<u32>,
-    /// Permission bits taken away (`umask=`, octal); `None`: the default rules.
+    /// Everybody may do what the mount itself may, but for these permission bits (`umask=`, octal); `None`: the modes
+    /// follow the nodes' permissions.
     pub umask: Option<u32>,
     /// Files belong to uid `base + domid` of the node's owner (`owner=domid+BASE`, BASE >= 100000).
     pub owner_base: Option<u32>,

@@ -1,5 +1,6 @@
 //! Serving a mount: from connecting to the store to the end.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::fs::XenFs;
 use crate::fuse::Adaptor;
 use crate::mount::Mount;
+use crate::settings::Subdir;
 
 /// How long requests under way may take to end after a signal. A mount that is still in use ends only with the
 /// process.
@@ -41,7 +43,8 @@ pub(super) fn serve(mut plan: Plan, ready: Ready) -> Result<()> {
     }
     make_absolute(&mut plan)?;
     let client = plan.connect.client()?;
-    let filesystem = XenFs::new(client, &plan.options.settings)?;
+    let filesystem = XenFs::new(client, &plan.options.settings)
+        .map_err(|error| explain(error, &plan.options.settings.subdir))?;
     let (sender, events) = mpsc::channel();
     watch_signals(sender.clone())?;
     let mount = Mount::new(&plan.point, &plan.source, &plan.options)?;
@@ -75,7 +78,7 @@ fn detach() -> Result<()> {
 
 /// The background process works in `/`, so a relative path to the store is resolved now.
 fn make_absolute(plan: &mut Plan) -> Result<()> {
-    let (Some(Address::Unix(path)) | Some(Address::Device(path)) | Some(Address::Path(path))) =
+    let Some(Address::Unix(path) | Address::Device(path) | Address::Path(path)) =
         &mut plan.connect.connect
     else {
         return Ok(());
@@ -83,6 +86,18 @@ fn make_absolute(plan: &mut Plan) -> Result<()> {
     *path = std::path::absolute(&path)
         .map_err(|error| Error::mount(format!("resolve {}", path.display()), error))?;
     Ok(())
+}
+
+/// A shell replaces the `~` of `subdir=~` by the user's home directory unless it is quoted.
+fn explain(error: xenbus::Error, subdir: &Subdir) -> Error {
+    let home = std::env::var_os("HOME");
+    match (subdir, home) {
+        (Subdir::Node(path), Some(home)) if path.as_bytes() == home.as_bytes() => {
+            Error::mount("mount", error)
+                .or("the shell has replaced the ~ of subdir=~; quote it: -o 'subdir=~'")
+        }
+        _ => error.into(),
+    }
 }
 
 /// From now on the signals that end a daemon end the mount first. A second one ends the process at once.

@@ -101,10 +101,15 @@ pub const TABLE: &[MountOption] = &[
             Ok(())
         },
     ),
-    value("umask", "OCTAL", "permission bits to take away", |o, v| {
-        o.settings.umask = Some(parse::umask(v)?);
-        Ok(())
-    }),
+    value(
+        "umask",
+        "OCTAL",
+        "modes are all bits but these (default: by node)",
+        |o, v| {
+            o.settings.umask = Some(parse::umask(v)?);
+            Ok(())
+        },
+    ),
     value(
         "owner",
         "domid+BASE",

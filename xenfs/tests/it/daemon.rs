@@ -249,6 +249,24 @@ fn the_demo_host_lives_in_the_background_process() {
 }
 
 #[test]
+fn a_home_that_the_shell_has_expanded_is_explained() {
+    let Some(place) = Place::new() else { return };
+    let error = fail(
+        place
+            .xenfs()
+            .env("HOME", "/root")
+            .args(["-o", "subdir=/root"])
+            .arg(&place.point),
+        1,
+    );
+    assert!(
+        error.contains("/root") && error.contains("quote"),
+        "{error}"
+    );
+    assert!(!place.is_mounted());
+}
+
+#[test]
 fn relative_paths_hold_although_the_process_works_in_the_root() {
     let Some(place) = Place::new() else { return };
     let directory = place.file("");
