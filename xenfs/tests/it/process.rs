@@ -251,7 +251,10 @@ pub(crate) fn in_own_mounts(test: impl FnOnce() + Send) {
 /// Gives this thread a mount namespace of its own; a visible skip where that is not allowed.
 fn own_mounts() -> bool {
     xenbus_harness::requires("a mount namespace of its own", || {
-        #[expect(unsafe_code, reason = "rustix marks every unshare, for the flags not used here")]
+        #[expect(
+            unsafe_code,
+            reason = "rustix marks every unshare, for the flags not used here"
+        )]
         // SAFETY: only the mount table, current directory and umask become the thread's own; no memory or descriptor
         // is affected.
         let own = unsafe { unshare_unsafe(UnshareFlags::NEWNS) };

@@ -32,7 +32,7 @@ fn uid_gid_umask_and_owner_show_as_asked() {
     for_each_mount_with(&settings, |mount| {
         mount.put("/t/b", "v");
         mount.perms("/t/b", "b0");
-        assert_eq!(mount.sh("stat -c '%a %u %g' t/b"), "604 12 34\n");
+        assert_eq!(mount.sh("stat -c '%a %u %g' t/b"), "644 12 34\n");
     });
     let owners = Settings {
         owner_base: Some(100_000),
