@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
+use xenbus::wire::{Errno, Op};
 use xenfs::options::TABLE;
 
 fn output(arguments: &[&str]) -> String {
@@ -89,6 +90,39 @@ fn the_manual_page_has_the_command_line_options_of_the_program_and_no_others() {
     }
     known.extend(["-h", "--help", "-V", "--version"].map(str::to_owned));
     assert_eq!(documented, known);
+}
+
+#[test]
+fn the_manual_pages_table_of_errors_is_what_programs_see() {
+    let manual = manual();
+    let (_, table) = manual.split_once(".It Sy Store Ta Sy Program\n").unwrap();
+    let (table, _) = table.split_once(".El").unwrap();
+    let mut documented = BTreeSet::new();
+    for row in table.lines() {
+        let (names, shown) = row
+            .strip_prefix(".It ")
+            .unwrap()
+            .split_once(" Ta Er ")
+            .unwrap();
+        for name in names.split(", ") {
+            let error = xenbus::Error::Store {
+                op: Op::READ,
+                path: "/".into(),
+                errno: Errno::from_wire(name.as_bytes()),
+            };
+            assert_eq!(
+                format!("{:?}", xenfs::errno::Errno::from(&error)),
+                shown,
+                "{name}"
+            );
+            documented.insert(name);
+        }
+    }
+    for known in Errno::ALL {
+        // EIO and EISCONN are among "any other".
+        let other = ["EIO", "EISCONN"].contains(&known.name());
+        assert!(other || documented.contains(known.name()), "{known:?}");
+    }
 }
 
 #[test]
