@@ -7,7 +7,6 @@ use super::core::{Call, ConnId, Core, Identity};
 use super::domain::Life;
 use super::lax;
 use super::output::Sink;
-use super::personality::WATCH_DEPTH;
 use super::request::Request;
 use crate::id::{DomId, ReqId, TxId};
 use crate::wire::{Errno, Header, Op};
@@ -57,9 +56,6 @@ impl Core {
 
     /// Looks what has become of the domains (the daemon does so at every VIRQ_DOM_EXC).
     pub fn check_domains(&mut self, sink: &mut dyn Sink) {
-        // C 4.17 tells of any number of domains that have shut down with one event, and of none if one was destroyed.
-        let each = self.world.rules.features & WATCH_DEPTH != 0;
-        let mut shut_down = None;
         for domid in self.world.domains.known() {
             let life = self.world.domains.life(domid);
             let Some(domain) = self.world.domains.get_mut(domid) else {
@@ -68,24 +64,15 @@ impl Core {
             match life {
                 None | Some(Life::Dying) => {
                     if domain.introduced || life.is_none() {
-                        let introduced = domain.introduced;
                         self.forget_domain(domid, sink);
-                        shut_down = shut_down.filter(|_| !introduced);
                     }
                 }
                 Some(Life::Shutdown) if domain.introduced && !domain.shutdown => {
                     domain.shutdown = true;
-                    if each {
-                        self.fire_special(RELEASED, domid, sink);
-                    } else {
-                        shut_down = Some(domid);
-                    }
+                    self.fire_special(RELEASED, domid, sink);
                 }
                 Some(_) => {}
             }
-        }
-        if let Some(domid) = shut_down {
-            self.fire_special(RELEASED, domid, sink);
         }
     }
 

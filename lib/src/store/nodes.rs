@@ -296,6 +296,8 @@ impl Core {
             &space.world.domains,
         );
         if !call.caller.owns(&old) {
+            // As for one without rights, what is above counts as looked at.
+            space.nearest_above(&path)?;
             return Err(Errno::EACCES);
         }
         if !call.caller.privileged

@@ -123,7 +123,7 @@ impl Space<'_> {
     }
 
     /// Path of the nearest existing node above.
-    fn nearest_above<'p>(&mut self, path: &'p str) -> Result<&'p str, Errno> {
+    pub(super) fn nearest_above<'p>(&mut self, path: &'p str) -> Result<&'p str, Errno> {
         let mut above = parent_of(path);
         while !self.look(above)? {
             if above == "/" {
