@@ -6,6 +6,7 @@ mod client;
 mod conformance;
 mod contention;
 mod demo;
+mod differential;
 mod foreign;
 mod peer;
 mod ring;
