@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 use xenbus::cli::Exit;
 
-/// Result with [`Error`].
+/// Result with [`Error`](enum@Error).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a mount did not come about.

@@ -191,3 +191,70 @@ fn refused(what: &str, status: ExitStatus, messages: &[u8]) -> Error {
         error
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+    use crate::options::Options;
+
+    #[test]
+    fn the_source_cannot_smuggle_an_option_in() {
+        let options = Options::parse(["ro,allow_other"]).unwrap();
+        let request = Request {
+            source: OsStr::new("unix:/a,suid\\"),
+            path: Path::new("/xs"),
+            options: &options,
+        };
+        assert_eq!(
+            super::options(&request),
+            "fsname=unix:/a\\,suid\\\\,subtype=xenfs,default_permissions,allow_other,nosuid,nodev,ro"
+        );
+    }
+
+    #[test]
+    fn what_fusermount3_says_is_shown_escaped_and_with_a_way_out() {
+        let hint = |said: &str| {
+            let error = refused("mount on /xs", ExitStatus::from_raw(256), said.as_bytes());
+            match &error {
+                Error::Mount { hint, .. } => (error.to_string(), hint.clone().unwrap_or_default()),
+                other => panic!("{other}"),
+            }
+        };
+        for (said, way_out) in [
+            (
+                "fusermount3: option allow_other only allowed if 'user_allow_other' is set",
+                "/etc/fuse.conf",
+            ),
+            (
+                "fusermount3: failed to open /dev/fuse: Permission denied",
+                "chmod 666",
+            ),
+            (
+                "fusermount3: fuse device not found, try 'modprobe fuse' first",
+                "modprobe",
+            ),
+            (
+                "fusermount3: user has no write access to mountpoint /xs",
+                "of your own",
+            ),
+            (
+                "fusermount3: too many FUSE filesystems mounted; mount_max=N can be set",
+                "mount_max",
+            ),
+            (
+                "fusermount3: mount failed: Operation not permitted",
+                "set-user-id",
+            ),
+        ] {
+            let (shown, hint) = hint(said);
+            assert!(shown.starts_with("mount on /xs: fusermount3: "), "{shown}");
+            assert!(!shown.contains("fusermount3: fusermount3"), "{shown}");
+            assert!(hint.contains(way_out), "{said}: {hint}");
+        }
+        assert!(hint("\x1b[2J").0.contains("\\x1b[2J"));
+        assert!(hint("").0.contains("without a reason"));
+    }
+}
