@@ -3,6 +3,7 @@
 mod administration;
 mod directories;
 mod guests;
+mod later;
 mod messages;
 mod nodes;
 mod outages;

@@ -87,6 +87,8 @@ __attribute__((constructor)) static void die_with_the_test(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (parent && getppid() != atoi(parent))
 		_exit(1);
+	/* What a live update starts has another parent. */
+	unsetenv("FAKE_XEN_PARENT");
 }
 
 /* ---- domains ---------------------------------------------------------------------------------------------------- */

@@ -102,3 +102,6 @@ fn xen_directories() -> Vec<PathBuf> {
     found.push(Path::new("/usr/libexec/xen/bin").into());
     found
 }
+
+#[cfg(test)]
+mod tests;

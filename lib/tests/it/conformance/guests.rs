@@ -299,3 +299,31 @@ fn a_domain_with_a_target_has_the_rights_of_both() {
         assert_eq!(stub.ask(Op::WRITE, "own\0v"), "OK|");
     });
 }
+
+#[test]
+fn shutdown_is_told_once_and_again_after_a_resume() {
+    for_each_store(|store| {
+        let _guest = store.introduce(1);
+        let mut watcher = store.raw();
+        watcher.watch("@introduceDomain", "i");
+        watcher.watch("@releaseDomain", "r");
+        store.set_domain(1, Life::ShutDown);
+        assert_eq!(watcher.next_event(), "@releaseDomain|r|");
+        assert_eq!(watcher.ask(Op::RESUME, "1\0"), "OK|");
+        store.set_domain(1, Life::ShutDown);
+        assert_eq!(watcher.next_event(), "@releaseDomain|r|");
+        assert_eq!(watcher.events(), [""; 0]);
+    });
+}
+
+#[test]
+fn introducing_a_known_domain_again_is_no_event() {
+    for_each_store(|store| {
+        let _guest = store.introduce(1);
+        let mut watcher = store.raw();
+        watcher.watch("@introduceDomain", "i");
+        assert_eq!(watcher.ask(Op::INTRODUCE, "1\x001\x005\0"), "OK|");
+        assert_eq!(watcher.events(), [""; 0]);
+        assert_eq!(watcher.ask(Op::IS_DOMAIN_INTRODUCED, "1\0"), "T|");
+    });
+}

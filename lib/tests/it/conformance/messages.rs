@@ -95,6 +95,8 @@ fn the_client_never_sends_an_empty_payload_which_oxenstored_would_not_answer() {
         // The same through the client, which must come back.
         let client = store.client();
         client.begin().unwrap().abort().unwrap();
+        client.reset_watches().unwrap();
+        client.control(&["check"]).unwrap();
     });
 }
 
@@ -200,4 +202,19 @@ fn message(op: Op, req_id: u32, payload: &str) -> Vec<u8> {
         len: u32::try_from(payload.len()).unwrap(),
     };
     [&header.to_bytes()[..], payload.as_bytes()].concat()
+}
+
+#[test]
+fn thousands_of_long_answers_in_flight_block_nobody() {
+    for_each_store(|store| {
+        let client = store.client();
+        client.write(&path("/long"), &[b'x'; 2000]).unwrap();
+        // 20 MB of answers to requests that were all made before the first answer was asked for.
+        let reads: Vec<_> = (0..10_000)
+            .map(|_| client.submit_read(&path("/long")))
+            .collect();
+        for read in reads {
+            assert_eq!(read.wait().unwrap().len(), 2000);
+        }
+    });
 }

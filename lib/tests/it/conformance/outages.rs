@@ -1,8 +1,10 @@
 //! A store that ends, comes back, or hangs.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use xenbus::{ErrorKind, Operations, WatchEvent};
+use xenbus_harness::requires_tool;
 
 use crate::support::{Store, for_each_daemon, for_each_store, path, soon};
 
@@ -131,4 +133,39 @@ fn until_connected<T>(mut attempt: impl FnMut() -> xenbus::Result<T>) -> T {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+#[test]
+fn a_live_update_of_the_daemon_goes_unnoticed() {
+    let Some(control) = requires_tool("xenstore-control") else {
+        return;
+    };
+    for_each_daemon(|store| {
+        let guest = store.introduce(1);
+        let (client, domain) = (store.client(), guest.client());
+        client.write(&path("/w/before"), b"v").unwrap();
+        let watch = client.watch(&path("/w")).unwrap();
+        assert_eq!(watch.next_until(soon()).unwrap(), Some(WatchEvent::Initial));
+        domain.write(&path("mine"), b"v").unwrap();
+        let Store::Real(daemon) = store else {
+            unreachable!("a daemon")
+        };
+        let program = requires_tool(daemon.kind().program()).unwrap();
+        let updated = Command::new(&control)
+            .arg("live-update")
+            .arg(program)
+            .env("XENSTORED_PATH", store.socket())
+            .output()
+            .unwrap();
+        assert!(updated.status.success(), "{updated:?}");
+        assert_eq!(client.read(&path("/w/before")).unwrap(), b"v");
+        client.write(&path("/w/after"), b"v").unwrap();
+        let told = watch.next_until(soon()).unwrap();
+        assert_eq!(told, Some(WatchEvent::Changed(path("/w/after"))));
+        assert_eq!(domain.read(&path("mine")).unwrap(), b"v");
+        domain.write(&path("mine"), b"w").unwrap();
+        client
+            .transaction(|transaction| transaction.write(&path("/t"), b"v"))
+            .unwrap();
+    });
 }

@@ -310,3 +310,25 @@ fn a_depth_is_kept_whether_or_not_the_store_knows_depths() {
         assert_eq!(told_until(&children, &path("/dep")), ["/dep/a", "/dep"]);
     });
 }
+
+#[test]
+fn equal_events_may_be_merged_by_c_and_doubled_by_oxenstored_but_never_lost() {
+    for_each_store(|store| {
+        let (mut watcher, mut other) = (store.raw(), store.raw());
+        watcher.watch("/e", "same");
+        watcher.watch("/e/own", "same");
+        other.ask(Op::WRITE, "/e/own\0v");
+        let twice = ["/e/own|same|"; 2];
+        let expected = if store.kind().is_ocaml() { 2 } else { 1 };
+        assert_eq!(watcher.events(), twice[..expected]);
+        for _ in 0..50 {
+            other.ask(Op::WRITE, "/e/n\0v");
+        }
+        let events = watcher.events();
+        if store.kind().is_ocaml() {
+            assert_eq!(events.len(), 50);
+        }
+        assert!((1..=50).contains(&events.len()), "{}", events.len());
+        assert!(events.iter().all(|event| event == "/e/n|same|"));
+    });
+}

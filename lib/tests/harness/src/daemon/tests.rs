@@ -100,3 +100,65 @@ fn a_domain_that_does_not_exist_cannot_be_introduced() {
         assert_eq!(guest.introduce().unwrap_err().to_string(), "EINVAL");
     });
 }
+
+const ROLE: &str = "XENBUS_HARNESS_ABANDON";
+
+/// Not a test of its own: what the next one kills.
+#[test]
+fn starts_daemons_and_waits_where_it_is_told_to() {
+    if std::env::var_os(ROLE).is_some() {
+        let daemons: Vec<Daemon> = available().into_iter().map(Daemon::start).collect();
+        // A run directory nobody is left to remove.
+        let pids: Vec<String> = daemons
+            .iter()
+            .flat_map(|daemon| {
+                let pid = daemon.pid().unwrap().to_string();
+                [pid, daemon.run.path().display().to_string()]
+            })
+            .collect();
+        println!("started {}", pids.join(" "));
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+#[test]
+fn no_daemon_outlives_a_test_that_is_killed() {
+    use std::io::BufRead;
+
+    if available().is_empty() {
+        return;
+    }
+    let mut test = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("daemon::tests::starts_daemons_and_waits_where_it_is_told_to")
+        .env(ROLE, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = io::BufReader::new(test.stdout.take().unwrap());
+    let line = output
+        .lines()
+        .map(Result::unwrap)
+        .find_map(|line| line.split_once("started ").map(|(_, rest)| rest.to_owned()))
+        .unwrap();
+    let words: Vec<&str> = line.split(' ').collect();
+    let ends: Vec<_> = words
+        .chunks(2)
+        .map(|words| {
+            let pid = Pid::from_raw(words[0].parse().unwrap()).unwrap();
+            pidfd_open(pid, PidfdFlags::empty()).unwrap()
+        })
+        .collect();
+    test.kill().unwrap();
+    test.wait().unwrap();
+    for end in ends {
+        let timeout = Timespec::try_from(START).unwrap();
+        let ended = poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&timeout));
+        assert_eq!(ended, Ok(1), "a daemon is still there");
+    }
+    for words in words.chunks(2) {
+        std::fs::remove_dir_all(words[1]).unwrap();
+    }
+}
