@@ -73,7 +73,7 @@ Options:
 )]
 struct Args {
     // One argument for both: clap takes an optional operand before a needed one only if no option is in between.
-    /// [SOURCE] MOUNTPOINT
+    /// SOURCE, if there is one, and MOUNTPOINT
     #[arg(value_name = "MOUNTPOINT", required = true, hide = true, value_hint = ValueHint::DirPath)]
     operands: Vec<OsString>,
 

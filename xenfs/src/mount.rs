@@ -33,6 +33,17 @@ struct Place {
     device: Option<(u32, u32)>,
 }
 
+impl Place {
+    /// Where the mount can be reached now: a directory above it may have been renamed.
+    fn current(&self) -> Option<PathBuf> {
+        if device_at(&self.path) == self.device {
+            return Some(self.path.clone());
+        }
+        let moved = table::place_of(self.device?)?;
+        (device_at(&moved) == self.device).then_some(moved)
+    }
+}
+
 /// What to mount, as both ways of mounting need it.
 struct Request<'a> {
     source: &'a OsStr,
@@ -95,19 +106,16 @@ impl Mount {
         let Some(place) = self.place.as_ref().filter(|_| self.is_live()) else {
             return Ok(());
         };
-        if device_at(&place.path) != place.device {
-            return Err(Error::mount(
+        let path = place.current().ok_or_else(|| {
+            Error::mount(
                 format!("unmount {}", place.path.display()),
                 "something else is mounted over it",
-            ));
-        }
-        match unmount(&place.path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+            )
+        })?;
+        match unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
             Ok(()) => Ok(()),
-            Err(rustix::io::Errno::PERM) => fusermount::unmount(&place.path),
-            Err(error) => Err(Error::mount(
-                format!("unmount {}", place.path.display()),
-                error,
-            )),
+            Err(rustix::io::Errno::PERM) => fusermount::unmount(&path),
+            Err(error) => Err(Error::mount(format!("unmount {}", path.display()), error)),
         }
     }
 

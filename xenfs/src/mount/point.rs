@@ -37,6 +37,34 @@ pub(super) fn check(path: &Path) -> Result<PathBuf> {
 }
 
 fn unmount_first(path: &Path) -> String {
-    let path = path.display();
+    let path = quoted(path);
     format!("first: fusermount3 -u {path} (as root: umount {path})")
+}
+
+/// The path as a word for a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,@%:=".contains(c);
+    if text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_in_commands_can_be_pasted_into_a_shell() {
+        for (path, word) in [
+            ("/home/jörg/xs", "/home/jörg/xs"),
+            ("/a b", "'/a b'"),
+            ("/it's", r"'/it'\''s'"),
+            ("/$(x)", "'/$(x)'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
+    }
 }

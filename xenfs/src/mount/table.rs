@@ -1,12 +1,27 @@
 //! The kernel's table of mounts.
 
+use std::ffi::OsString;
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 
 /// The type of the file system whose root is at `path`, the topmost if there are several.
 pub(super) fn type_at(path: &Path) -> Option<String> {
     find(&fs::read("/proc/self/mountinfo").ok()?, path)
+}
+
+/// Where the file system with this device number is mounted.
+pub(super) fn place_of(device: (u32, u32)) -> Option<PathBuf> {
+    find_device(&fs::read("/proc/self/mountinfo").ok()?, device)
+}
+
+fn find_device(table: &[u8], (major, minor): (u32, u32)) -> Option<PathBuf> {
+    let device = format!("{major}:{minor}");
+    table.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|byte| *byte == b' ').skip(2);
+        (fields.next()? == device.as_bytes()).then_some(())?;
+        Some(OsString::from_vec(unescape(fields.nth(1)?)).into())
+    })
 }
 
 /// Fields of a line (proc_pid_mountinfo(5)): id, parent, device, root, mount point, options, optional fields…, `-`,
@@ -46,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_topmost_mount_of_a_place_is_found_whatever_its_name() {
+    fn mounts_are_found_by_place_and_by_device_whatever_their_name() {
         let table = b"25 30 0:23 / /sys rw - sysfs sysfs rw\n\
             36 35 98:0 /mnt1 /mnt\\0402 rw master:1 - ext3 /dev/root rw\n\
             37 36 0:50 / /mnt\\0402 rw shared:2 master:1 - fuse.xenfs xenfs rw,user_id=0\n";
@@ -54,6 +69,9 @@ mod tests {
         assert_eq!(at("/mnt 2").as_deref(), Some("fuse.xenfs"));
         assert_eq!(at("/sys").as_deref(), Some("sysfs"));
         assert_eq!(at("/mnt"), None);
+        assert_eq!(find_device(table, (0, 50)), Some("/mnt 2".into()));
+        assert_eq!(find_device(table, (0, 5)), None);
+        assert_eq!(find_device(b"nonsense\n1 2 0:5\n", (0, 5)), None);
         assert_eq!(find(b"nonsense\n\n-\n", Path::new("/")), None);
     }
 

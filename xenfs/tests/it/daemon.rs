@@ -109,6 +109,48 @@ fn a_signal_unmounts_even_while_somebody_is_inside() {
 }
 
 #[test]
+fn a_signal_unmounts_also_after_a_directory_above_was_renamed_and_never_anything_else() {
+    let Some(mut place) = Place::new() else {
+        return;
+    };
+    let (before, after) = (place.file("before"), place.file("after"));
+    fs::create_dir_all(before.join("xs")).unwrap();
+    place.point = before.join("xs");
+    let daemon = place.mount();
+    fs::rename(&before, &after).unwrap();
+    place.point = after.join("xs");
+    assert!(place.line().is_some());
+    daemon.signal(Signal::TERM);
+    daemon.ends();
+    assert!(place.line().is_none());
+
+    let root = || {
+        if rustix::process::geteuid().is_root() {
+            Ok(())
+        } else {
+            Err("others cannot mount over it".into())
+        }
+    };
+    if !xenbus_harness::requires("root", root) {
+        return;
+    }
+    let daemon = place.mount();
+    succeed(
+        place
+            .command("mount")
+            .args(["-t", "tmpfs", "none"])
+            .arg(&place.point),
+    );
+    daemon.signal(Signal::TERM);
+    daemon.ends();
+    assert!(place.line().is_some());
+    fs::write(place.point.join("file"), "still there").unwrap();
+    for _ in 0..2 {
+        succeed(place.command("umount").arg(&place.point));
+    }
+}
+
+#[test]
 fn after_a_kill_the_leftover_is_explained_and_fusermount3_takes_it_away() {
     let Some(place) = Place::new() else { return };
     let daemon = place.mount();
