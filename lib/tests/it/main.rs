@@ -12,4 +12,5 @@ mod peer;
 mod ring;
 mod support;
 mod transaction;
+mod tree;
 mod watch;
