@@ -106,7 +106,8 @@ impl Mirror {
         self.look(|view| view.get(path).cloned())
     }
 
-    /// Looks at the copy while nothing changes in it. Changes wait meanwhile: be quick.
+    /// Looks at the copy while nothing changes in it. Changes wait meanwhile: be quick, and use nothing of the mirror
+    /// but the view, because everything else waits, too.
     pub fn look<T>(&self, at: impl FnOnce(View<'_>) -> T) -> T {
         self.shared.look(at)
     }

@@ -8,6 +8,7 @@ mod contention;
 mod demo;
 mod differential;
 mod foreign;
+mod mirror;
 mod peer;
 mod ring;
 mod support;
