@@ -20,6 +20,9 @@ pub struct Options {
     pub flags: MountFlags,
     /// Whether `timeout=` was among them.
     pub timeout_given: bool,
+    /// Whether `default_permissions` was among them. Our own mounts always have it; one that others have made has it
+    /// only if they were told so.
+    pub default_permissions: bool,
 }
 
 impl Default for Options {
@@ -28,6 +31,7 @@ impl Default for Options {
             settings: Settings::default(),
             flags: MountFlags::NOSUID | MountFlags::NODEV,
             timeout_given: false,
+            default_permissions: false,
         }
     }
 }

@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 use xenbus::address::Address;
 
 use super::ready::Ready;
-use crate::cli::Plan;
+use crate::cli::{MountPoint, Plan};
 use crate::error::{Error, Result};
 use crate::fs::XenFs;
 use crate::fuse::Adaptor;
@@ -48,7 +48,7 @@ pub(super) fn serve(mut plan: Plan, ready: Ready) -> Result<()> {
     let (sender, events) = mpsc::channel();
     watch_signals(sender.clone())?;
     let mount = Mount::new(&plan.point, &plan.source, &plan.options)?;
-    let served = start(Adaptor::new(filesystem), &mount, sender).and_then(|()| {
+    let served = start(Adaptor::new(filesystem), &mount, admitted(&plan), sender).and_then(|()| {
         if ready.is_background() {
             rustix::process::chdir("/").map_err(|error| Error::mount("chdir /", error))?;
         }
@@ -117,13 +117,26 @@ fn watch_signals(sender: Sender<Event>) -> Result<()> {
     Ok(())
 }
 
+/// Who may come in besides what the kernel checks. It does on our own mounts: without `allow_other` only the user who
+/// mounts passes, and modes count always. A mount that others made without `default_permissions` has no modes: then
+/// only the own user may use it, whatever `allow_other` says.
+fn admitted(plan: &Plan) -> SessionACL {
+    match plan.point {
+        MountPoint::Inherited(_) if !plan.options.default_permissions => SessionACL::Owner,
+        MountPoint::Inherited(_) | MountPoint::Path(_) => SessionACL::All,
+    }
+}
+
 /// Answers the kernel's INIT, then serves in a thread of its own.
-fn start<F: Filesystem>(filesystem: F, mount: &Mount, sender: Sender<Event>) -> Result<()> {
+fn start<F: Filesystem>(
+    filesystem: F,
+    mount: &Mount,
+    admitted: SessionACL,
+    sender: Sender<Event>,
+) -> Result<()> {
     let mut config = Config::default();
     config.n_threads = Some(THREADS);
-    // The kernel itself lets only the mounting user in, unless allow_other is given; a second check here would shut
-    // the user out whose privileges mount.fuse3 has dropped.
-    let session = Session::from_fd(filesystem, mount.device()?, SessionACL::All, config)
+    let session = Session::from_fd(filesystem, mount.device()?, admitted, config)
         .map_err(|error| Error::mount("answer the kernel", error))?;
     thread::Builder::new()
         .name("session".into())

@@ -20,8 +20,8 @@ pub(super) fn device(number: RawFd) -> Result<OwnedFd> {
         ));
     }
     check(number).map_err(|reason| Error::mount(what(), reason))?;
-    // SAFETY: the number is open, none of our own descriptors (they are close-on-exec /dev/fuse never, see `check`),
-    // and was given to this process by its parent to own.
+    // SAFETY: it is an open /dev/fuse that was inherited (see `check`: every descriptor of our own is close-on-exec), so
+    // nothing in this process owns it yet.
     #[expect(unsafe_code, reason = "an inherited descriptor has no other way in")]
     let device = unsafe { OwnedFd::from_raw_fd(number) };
     fcntl_setfd(&device, FdFlags::CLOEXEC).map_err(|error| Error::mount(what(), error))?;

@@ -186,7 +186,13 @@ pub const TABLE: &[MountOption] = &[
     flag("nodiratime", "passed on to the kernel", |o| {
         o.flags |= MountFlags::NODIRATIME;
     }),
-    passive("default_permissions"),
+    flag(
+        "default_permissions",
+        "modes count (always on own mounts)",
+        |o| {
+            o.default_permissions = true;
+        },
+    ),
     passive("nosuid"),
     passive("suid"),
     passive("nodev"),

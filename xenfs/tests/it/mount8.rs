@@ -130,23 +130,35 @@ fn fstab_lines_mount_once_and_only_once() {
 }
 
 #[test]
-fn a_mount_made_by_others_is_served_through_its_descriptor() {
+fn a_mount_made_by_others_is_served_and_without_modes_only_to_its_user() {
     in_own_mounts(|| {
         let Some(place) = root_and_mount8() else {
             return;
         };
+        if xenbus_harness::requires_tool("setpriv").is_none() {
+            return;
+        }
         fs::set_permissions(place.socket(), fs::Permissions::from_mode(0o666)).unwrap();
-        succeed(
-            mount8(&place)
-                .args(["-t", "fuse.xenfs", "-o", "drop_privileges,allow_other"])
-                .arg(place.address())
-                .arg(&place.point),
-        );
-        assert!(place.is_mounted());
-        assert!(fs::read_dir(&place.point).is_ok());
-        // Its arguments name no mount point, only the descriptor.
-        assert!(place.line().unwrap().contains(" fuse.xenfs "));
-        succeed(place.command("umount").arg(&place.point));
+        for (options, others) in [
+            ("drop_privileges,allow_other,umask=022", false),
+            (
+                "drop_privileges,allow_other,umask=022,default_permissions",
+                true,
+            ),
+        ] {
+            succeed(
+                mount8(&place)
+                    .args(["-t", "fuse.xenfs", "-o", options])
+                    .arg(place.address())
+                    .arg(&place.point),
+            );
+            assert!(place.line().unwrap().contains(" fuse.xenfs "));
+            assert!(fs::read_dir(&place.point).is_ok(), "{options}");
+            let tool = place.point.join("tool");
+            let listed = as_foreign(&place, "ls").arg(&tool).output().unwrap();
+            assert_eq!(listed.status.success(), others, "{options}: {listed:?}");
+            succeed(place.command("umount").arg(&place.point));
+        }
     });
 }
 
