@@ -25,6 +25,7 @@ pub mod cli;
 pub mod client;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod device;
 pub mod error;
 pub mod id;
 pub mod manual;

@@ -1,0 +1,219 @@
+//! How long things have been as they are. Time is handed in: nothing here looks at a clock.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::ends::Seen;
+use super::host::{Device, Host};
+use super::id::DeviceId;
+use super::state::XenbusState;
+use crate::id::DomId;
+
+/// A point in time: the time since a moment of the caller's choice. It must not run backwards.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Moment(pub Duration);
+
+impl Moment {
+    /// The time since an earlier moment; zero if that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// How long something has lasted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Age {
+    /// The time that we have seen it.
+    pub seen: Duration,
+    /// Whether we saw it begin; else it is older than that.
+    pub is_exact: bool,
+}
+
+/// What an end was, and since when.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LogEntry {
+    /// What was seen.
+    pub seen: Seen,
+    /// Since when.
+    pub since: Moment,
+    /// Whether we saw it begin.
+    pub is_exact: bool,
+}
+
+/// The last states of one end, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct StateLog(VecDeque<LogEntry>);
+
+impl StateLog {
+    /// Entries kept.
+    const KEPT: usize = 32;
+
+    /// Notes what an end shows now. `is_start` says that we have only begun to look.
+    pub fn observe(&mut self, seen: Seen, now: Moment, is_start: bool) {
+        if self.0.back().is_some_and(|last| last.seen == seen) {
+            return;
+        }
+        if self.0.len() == Self::KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(LogEntry {
+            seen,
+            since: now,
+            is_exact: !(is_start && self.0.is_empty()),
+        });
+    }
+
+    /// Everything that is remembered, oldest first.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &LogEntry> {
+        self.0.iter()
+    }
+
+    /// How long the end has been as it is.
+    pub fn age(&self, now: Moment) -> Option<Age> {
+        let last = self.0.back()?;
+        Some(Age {
+            seen: now.since(last.since),
+            is_exact: last.is_exact,
+        })
+    }
+
+    /// How often the end came up again after it had been going down, within `window` before now.
+    pub fn restarts(&self, now: Moment, window: Duration) -> usize {
+        let down = |seen: Seen| {
+            matches!(
+                seen.state(),
+                Some(XenbusState::CLOSING | XenbusState::CLOSED)
+            )
+        };
+        let up = |seen: Seen| {
+            matches!(
+                seen.state(),
+                Some(XenbusState::INITIALISING | XenbusState::INIT_WAIT | XenbusState::INITIALISED)
+            )
+        };
+        self.0
+            .iter()
+            .zip(self.0.iter().skip(1))
+            .filter(|(before, after)| down(before.seen) && up(after.seen))
+            .filter(|(_, after)| now.since(after.since) <= window)
+            .count()
+    }
+}
+
+/// The past of both ends of a device.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceHistory {
+    /// The frontend's.
+    pub front: StateLog,
+    /// The backend's.
+    pub back: StateLog,
+}
+
+impl DeviceHistory {
+    /// How long both ends have been as they are: since the later of their last changes.
+    pub fn age(&self, now: Moment) -> Option<Age> {
+        let ages = [self.front.age(now), self.back.age(now)];
+        ages.into_iter().flatten().min_by_key(|age| age.seen)
+    }
+}
+
+/// The past of everything, kept by whoever watches.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    devices: BTreeMap<DeviceId, DeviceHistory>,
+    domains: BTreeMap<DomId, LogEntry>,
+    has_begun: bool,
+}
+
+impl History {
+    /// Notes the whole host as it is now, and forgets what is no longer there.
+    pub fn observe(&mut self, host: &Host, now: Moment) {
+        self.devices.retain(|id, _| host.devices.contains_key(id));
+        self.domains.retain(|id, _| host.domains.contains_key(id));
+        for device in host.devices.values() {
+            self.observe_device(device, now);
+        }
+        for (id, domain) in &host.domains {
+            let seen = if domain.is_gone() {
+                Seen::Absent
+            } else {
+                Seen::Stateless
+            };
+            let entry = LogEntry {
+                seen,
+                since: now,
+                is_exact: self.has_begun,
+            };
+            let known = self.domains.entry(*id).or_insert(entry);
+            if known.seen != seen {
+                *known = entry;
+            }
+        }
+        self.has_begun = true;
+    }
+
+    /// Notes one device as it is now.
+    pub fn observe_device(&mut self, device: &Device, now: Moment) {
+        let is_start = !self.has_begun;
+        let history = self.devices.entry(device.id.clone()).or_default();
+        history.front.observe(device.front_seen(), now, is_start);
+        history.back.observe(device.back_seen(), now, is_start);
+    }
+
+    /// Forgets a device that is gone.
+    pub fn forget(&mut self, id: &DeviceId) {
+        self.devices.remove(id);
+    }
+
+    /// The past of a device.
+    pub fn device(&self, id: &DeviceId) -> Option<&DeviceHistory> {
+        self.devices.get(id)
+    }
+
+    /// How long a domain has existed (or been gone).
+    pub fn domain_age(&self, id: DomId, now: Moment) -> Option<Age> {
+        let entry = self.domains.get(&id)?;
+        Some(Age {
+            seen: now.since(entry.since),
+            is_exact: entry.is_exact,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_first_state_is_older_than_we_know_and_later_ones_are_exact() {
+        let mut log = StateLog::default();
+        log.observe(Seen::State(XenbusState::INIT_WAIT), at(10), true);
+        log.observe(Seen::State(XenbusState::INIT_WAIT), at(12), false);
+        let age = log.age(at(15)).unwrap();
+        assert_eq!((age.seen.as_secs(), age.is_exact), (5, false));
+        log.observe(Seen::State(XenbusState::CONNECTED), at(20), false);
+        let age = log.age(at(21)).unwrap();
+        assert_eq!((age.seen.as_secs(), age.is_exact), (1, true));
+        assert_eq!(log.entries().count(), 2);
+    }
+
+    #[test]
+    fn a_log_is_bounded_and_counts_restarts_in_a_window() {
+        let mut log = StateLog::default();
+        for round in 0..1000 {
+            log.observe(Seen::State(XenbusState::CLOSING), at(round * 10), true);
+            log.observe(
+                Seen::State(XenbusState::INITIALISING),
+                at(round * 10 + 5),
+                true,
+            );
+        }
+        assert_eq!(log.entries().count(), StateLog::KEPT);
+        assert_eq!(log.restarts(at(9995), Duration::from_secs(25)), 3);
+        assert_eq!(log.restarts(at(99_995), Duration::from_secs(25)), 0);
+    }
+}

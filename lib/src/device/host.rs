@@ -1,0 +1,340 @@
+//! The whole host: every domain and every device that anybody mentions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::class::{Class, NO_DEVICES};
+use super::domain::{self, Domain};
+use super::ends::{Backend, Frontend, Seen, ToolstackEntry};
+use super::id::{BackendPlace, DeviceId, backend_path};
+use super::nodes::{Folder, Nodes, Note, Notes};
+use super::reading::Reading;
+use super::roles::Roles;
+use super::vbd::VbdNumber;
+use crate::id::DomId;
+use crate::path::StorePath;
+
+/// Everything at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// Who is who.
+    pub roles: Roles,
+    /// The domains, also those that are only mentioned by others.
+    pub domains: BTreeMap<DomId, Domain>,
+    /// The devices: the union of what frontends, backends of every domain, and the toolstack say.
+    pub devices: BTreeMap<DeviceId, Device>,
+    /// Whether the toolstack keeps entries of its own (`/libxl`).
+    pub has_toolstack: bool,
+}
+
+/// A device with its two ends.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Which one.
+    pub id: DeviceId,
+    /// Its class.
+    pub class: &'static Class,
+    /// The frontend's end.
+    pub front: Reading<Frontend>,
+    /// The backend's end: the one that is trusted to serve the device.
+    pub back: Reading<Backend>,
+    /// Further backends that claim the same frontend.
+    pub rivals: Vec<Backend>,
+    /// The toolstack's entry.
+    pub toolstack: Reading<ToolstackEntry>,
+    /// Values that make no sense.
+    pub notes: Vec<Note>,
+}
+
+impl Host {
+    /// Reads everything.
+    pub fn read(nodes: &dyn Nodes) -> Self {
+        let mut domids = numbers_below(nodes, "/local/domain");
+        let homes = domids.clone();
+        let managed = numbers_below(nodes, "/libxl");
+        let mut ids = BTreeSet::new();
+        let mut backends = Backends::default();
+        for home in &homes {
+            frontends_of(nodes, *home, &mut ids);
+            backends.add(nodes, *home);
+        }
+        for domain in &managed {
+            entries_of(nodes, *domain, &mut ids);
+        }
+        ids.extend(backends.0.keys().cloned());
+        domids.extend(managed.iter().copied());
+        domids.extend(ids.iter().map(DeviceId::domain));
+        let mut models = domain::device_models(nodes, homes.iter().copied());
+        Self {
+            roles: Roles::read(nodes, homes.iter().copied()),
+            domains: domids
+                .into_iter()
+                .map(|id| {
+                    let models = models.remove(&id).unwrap_or_default();
+                    (id, Domain::read(nodes, id, models))
+                })
+                .collect(),
+            devices: ids
+                .into_iter()
+                .map(|id| {
+                    let claims = backends.0.remove(&id).unwrap_or_default();
+                    let device = Device::join(nodes, &id, &claims);
+                    (id, device)
+                })
+                .collect(),
+            has_toolstack: !managed.is_empty(),
+        }
+    }
+
+    /// Reads one device again; the other domains and devices stay as they are. Forgets it if nobody mentions it any
+    /// more.
+    pub fn refresh_device(&mut self, nodes: &dyn Nodes, id: &DeviceId) {
+        let mut claims = Vec::new();
+        for domain in self.domains.keys() {
+            claims.extend(claims_for(nodes, *domain, id));
+        }
+        let device = Device::join(nodes, id, &claims);
+        if device.is_mentioned() {
+            if !self.domains.contains_key(&id.domain()) {
+                self.refresh_domain(nodes, id.domain());
+            }
+            self.devices.insert(id.clone(), device);
+        } else {
+            self.devices.remove(id);
+        }
+    }
+
+    /// Reads one domain again.
+    pub fn refresh_domain(&mut self, nodes: &dyn Nodes, id: DomId) {
+        let mut models = domain::device_models(nodes, self.domains.keys().copied());
+        let models = models.remove(&id).unwrap_or_default();
+        self.domains.insert(id, Domain::read(nodes, id, models));
+    }
+
+    /// The devices of one frontend domain.
+    pub fn devices_of(&self, domain: DomId) -> impl Iterator<Item = &Device> {
+        self.devices
+            .range(DeviceId::new(domain, "", "")..)
+            .map(|(_, device)| device)
+            .take_while(move |device| device.id.domain() == domain)
+    }
+}
+
+impl Device {
+    /// Puts together what the three sources say. `claims` are the backends that say they serve this device.
+    fn join(nodes: &dyn Nodes, id: &DeviceId, claims: &[StorePath]) -> Self {
+        let remarks = Notes::default();
+        let class = id.class();
+        let home = Folder::new(nodes, &remarks, StorePath::home(id.domain()));
+        let front = match home.inside(&id.node_name()) {
+            Some(folder) => folder
+                .presence()
+                .map(|()| Frontend::read(id, class, &folder, &home)),
+            None => Reading::Missing,
+        };
+        let toolstack = match toolstack_path(id) {
+            Some(path) => {
+                let folder = Folder::new(nodes, &remarks, path);
+                folder.presence().map(|()| ToolstackEntry::read(&folder))
+            }
+            None => Reading::Missing,
+        };
+        let mut backs: Vec<Backend> = claims
+            .iter()
+            .filter_map(|path| read_backend(nodes, &remarks, path).known().cloned())
+            .collect();
+        let entry = toolstack.known().and_then(|t| t.backend.known());
+        let said = front.known().and_then(|f| f.backend.known());
+        let back = match trusted(&backs, entry, said) {
+            Some(at) => Reading::Known(backs.remove(at)),
+            // Directories of other domains cannot be listed in a guest, but the one that serves it can be read.
+            None => follow(nodes, &remarks, id, entry).or(|| follow(nodes, &remarks, id, said)),
+        };
+        Self {
+            id: id.clone(),
+            class,
+            front,
+            back,
+            rivals: backs,
+            toolstack,
+            notes: remarks.into_list(),
+        }
+    }
+
+    /// Whether anybody says that it exists.
+    fn is_mentioned(&self) -> bool {
+        self.front.known().is_some()
+            || self.back.known().is_some()
+            || self.toolstack.known().is_some()
+            || !self.rivals.is_empty()
+    }
+
+    /// What the frontend's end shows.
+    pub fn front_seen(&self) -> Seen {
+        Seen::of(&self.front, |front| &front.state)
+    }
+
+    /// What the backend's end shows.
+    pub fn back_seen(&self) -> Seen {
+        Seen::of(&self.back, |back| &back.state)
+    }
+
+    /// How people call it: `xvda` for a block device, else its index.
+    pub fn label(&self) -> String {
+        if self.class.name == "vbd"
+            && let Ok(number) = self.id.index().parse::<u32>()
+        {
+            return VbdNumber(number).to_string();
+        }
+        self.id.index().to_owned()
+    }
+}
+
+/// Which of several backends serves the device. The toolstack's entry counts most, then that a backend claims it;
+/// what the frontend says only decides between backends that do.
+fn trusted(
+    backs: &[Backend],
+    entry: Option<&StorePath>,
+    said: Option<&StorePath>,
+) -> Option<usize> {
+    let at = |path: Option<&StorePath>| backs.iter().position(|back| Some(&back.path) == path);
+    at(entry)
+        .or_else(|| at(said))
+        .or_else(|| backs.iter().position(|b| b.online == Reading::Known(true)))
+        .or_else(|| (!backs.is_empty()).then_some(0))
+}
+
+/// The backend at a path that somebody names, if it can be one of this device.
+fn follow(
+    nodes: &dyn Nodes,
+    remarks: &Notes,
+    id: &DeviceId,
+    path: Option<&StorePath>,
+) -> Reading<Backend> {
+    let Some(path) = path else {
+        return Reading::Missing;
+    };
+    match BackendPlace::parse(path) {
+        Some(place) if place.frontend == id.domain() && place.index == id.index() => {
+            read_backend(nodes, remarks, path)
+        }
+        _ => Reading::Missing,
+    }
+}
+
+fn read_backend(nodes: &dyn Nodes, remarks: &Notes, path: &StorePath) -> Reading<Backend> {
+    let Some(place) = BackendPlace::parse(path) else {
+        return Reading::Missing;
+    };
+    let folder = Folder::new(nodes, remarks, path.clone());
+    let home = Folder::new(nodes, remarks, StorePath::home(place.domain));
+    let presence = match folder.presence() {
+        // A directory that may not be read itself may hold a state that may.
+        Reading::Denied if folder.bytes("state").known().is_some() => Reading::Known(()),
+        other => other,
+    };
+    presence.map(|()| Backend::read(place, &folder, &home))
+}
+
+fn toolstack_path(id: &DeviceId) -> Option<StorePath> {
+    let (domain, kind, index) = (id.domain(), id.kind(), id.index());
+    StorePath::parse(format!("/libxl/{domain}/device/{kind}/{index}")).ok()
+}
+
+/// Backends by the device that they claim to serve.
+#[derive(Default)]
+struct Backends(BTreeMap<DeviceId, Vec<StorePath>>);
+
+impl Backends {
+    /// Adds every `/local/domain/<domain>/backend/<kind>/<d>/<index>`.
+    fn add(&mut self, nodes: &dyn Nodes, domain: DomId) {
+        let Ok(top) = StorePath::home(domain).child("backend") else {
+            return;
+        };
+        for (kind, kinds) in below(nodes, &top) {
+            for (front, domains) in below(nodes, &kinds) {
+                let Ok(front) = DomId::parse(&front) else {
+                    continue;
+                };
+                for (index, path) in below(nodes, &domains) {
+                    let id = DeviceId::of_claim(nodes, &path, front, &kind, &index);
+                    self.0.entry(id).or_default().push(path);
+                }
+            }
+        }
+    }
+}
+
+/// The backends in `domain` that claim to serve this one device.
+fn claims_for(nodes: &dyn Nodes, domain: DomId, id: &DeviceId) -> Vec<StorePath> {
+    let Ok(top) = StorePath::home(domain).child("backend") else {
+        return Vec::new();
+    };
+    let front = id.domain().to_string();
+    below(nodes, &top)
+        .into_iter()
+        .filter_map(|(kind, _)| {
+            let path = backend_path(domain, &kind, &front, id.index())?;
+            nodes.value(&path).known()?;
+            let claimed = DeviceId::of_claim(nodes, &path, id.domain(), &kind, id.index());
+            (claimed == *id).then_some(path)
+        })
+        .collect()
+}
+
+fn frontends_of(nodes: &dyn Nodes, domain: DomId, ids: &mut BTreeSet<DeviceId>) {
+    let home = StorePath::home(domain);
+    if let Ok(console) = home.child("console")
+        && nodes.value(&console).known().is_some()
+    {
+        ids.insert(DeviceId::primary_console(domain));
+    }
+    let Ok(top) = home.child("device") else {
+        return;
+    };
+    for (kind, kinds) in below(nodes, &top) {
+        if NO_DEVICES.contains(&kind.as_str()) {
+            continue;
+        }
+        for (index, _) in below(nodes, &kinds) {
+            ids.insert(DeviceId::new(domain, &kind, &index));
+        }
+    }
+}
+
+fn entries_of(nodes: &dyn Nodes, domain: DomId, ids: &mut BTreeSet<DeviceId>) {
+    let Ok(top) = StorePath::parse(format!("/libxl/{domain}/device")) else {
+        return;
+    };
+    for (kind, kinds) in below(nodes, &top) {
+        for (index, path) in below(nodes, &kinds) {
+            ids.insert(DeviceId::of_claim(nodes, &path, domain, &kind, &index));
+        }
+    }
+}
+
+/// Names and paths of the nodes directly below; nothing if they cannot be listed.
+fn below(nodes: &dyn Nodes, path: &StorePath) -> Vec<(String, StorePath)> {
+    match nodes.children(path) {
+        Reading::Known(names) => names
+            .into_iter()
+            .filter_map(|name| {
+                let path = path.child(&name).ok()?;
+                Some((name, path))
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn numbers_below(nodes: &dyn Nodes, path: &str) -> BTreeSet<DomId> {
+    match StorePath::parse(path) {
+        Ok(path) => below(nodes, &path)
+            .into_iter()
+            .filter_map(|(name, _)| DomId::parse(&name).ok())
+            .collect(),
+        Err(_) => BTreeSet::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
