@@ -15,6 +15,7 @@ pub mod nodes;
 pub mod reading;
 pub mod ring;
 pub mod roles;
+mod sources;
 pub mod state;
 pub mod vbd;
 

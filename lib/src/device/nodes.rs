@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::ops::Bound;
 
 use super::reading::{self, BadValue, Reading, Text};
 use crate::path::StorePath;
@@ -27,87 +25,6 @@ impl<N: Nodes + ?Sized> Nodes for &N {
     fn children(&self, path: &StorePath) -> Reading<Vec<String>> {
         (**self).children(path)
     }
-}
-
-/// Parents may be left out: a node that has nodes below it exists.
-impl Nodes for BTreeMap<StorePath, Vec<u8>> {
-    fn value(&self, path: &StorePath) -> Reading<Cow<'_, [u8]>> {
-        match self.get(path) {
-            Some(bytes) => Reading::Known(Cow::Borrowed(bytes)),
-            None if has_children(self, path) => Reading::Known(Cow::Borrowed(b"")),
-            None => Reading::Missing,
-        }
-    }
-
-    fn children(&self, path: &StorePath) -> Reading<Vec<String>> {
-        let names = names_below(self, path);
-        if names.is_empty() && !self.contains_key(path) {
-            Reading::Missing
-        } else {
-            Reading::Known(names)
-        }
-    }
-}
-
-/// As for plain values; a node that is [`Reading::Denied`] and has no known nodes below it cannot be listed either.
-impl Nodes for BTreeMap<StorePath, Reading<Vec<u8>>> {
-    fn value(&self, path: &StorePath) -> Reading<Cow<'_, [u8]>> {
-        match self.get(path) {
-            Some(Reading::Known(bytes)) => Reading::Known(Cow::Borrowed(bytes)),
-            Some(Reading::Denied) => Reading::Denied,
-            Some(Reading::Unreadable(bad)) => Reading::Unreadable(bad.clone()),
-            Some(Reading::Missing) | None if has_children(self, path) => {
-                Reading::Known(Cow::Borrowed(b""))
-            }
-            Some(Reading::Missing) | None => Reading::Missing,
-        }
-    }
-
-    fn children(&self, path: &StorePath) -> Reading<Vec<String>> {
-        let names = names_below(self, path);
-        if !names.is_empty() {
-            return Reading::Known(names);
-        }
-        match self.get(path) {
-            Some(Reading::Known(_)) => Reading::Known(names),
-            Some(Reading::Denied) => Reading::Denied,
-            Some(Reading::Unreadable(bad)) => Reading::Unreadable(bad.clone()),
-            Some(Reading::Missing) | None => Reading::Missing,
-        }
-    }
-}
-
-fn has_children<V>(map: &BTreeMap<StorePath, V>, path: &StorePath) -> bool {
-    map.range::<StorePath, _>((Bound::Excluded(path), Bound::Unbounded))
-        .next()
-        .is_some_and(|(next, _)| next.is_within(path))
-}
-
-/// The first elements below `path`, by jumping from subtree to subtree.
-fn names_below<V>(map: &BTreeMap<StorePath, V>, path: &StorePath) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let mut from = Bound::Excluded(path.clone());
-    while let Some((next, _)) = map
-        .range::<StorePath, _>((from.clone(), Bound::Unbounded))
-        .next()
-    {
-        let Some(name) = next
-            .below(path)
-            .and_then(|rest| rest.split('/').next())
-            .filter(|name| !name.is_empty())
-        else {
-            break;
-        };
-        // '-' is the smallest byte that a name may hold, so nothing lies between the subtree of `name` and `name-`.
-        from = match path.join(&format!("{name}-")) {
-            Ok(after) => Bound::Included(after),
-            Err(_) => Bound::Excluded(next.clone()),
-        };
-        if names.last().map(String::as_str) != Some(name) {
-            names.push(name.to_owned());
-        }
-    }
-    names
 }
 
 /// A value in the store that is not what belongs there.
@@ -208,63 +125,5 @@ impl<'a> Folder<'a> {
 
     pub(crate) fn text(&self, key: &str) -> Reading<Text> {
         self.read(key, reading::text)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn path(text: &str) -> StorePath {
-        StorePath::parse(text).unwrap()
-    }
-
-    #[test]
-    fn a_map_lists_children_whose_parents_it_does_not_hold() {
-        let map: BTreeMap<_, _> = ["/a/b/c", "/a/b-c", "/a/b/d/e", "/ab", "/a/z/y"]
-            .map(|p| (path(p), b"v".to_vec()))
-            .into();
-        assert_eq!(
-            map.children(&path("/a")),
-            Reading::Known(vec!["b".into(), "b-c".into(), "z".into()])
-        );
-        let empty: Cow<'_, [u8]> = Cow::Borrowed(b"");
-        assert_eq!(map.value(&path("/a/b")), Reading::Known(empty));
-        assert_eq!(map.children(&path("/q")), Reading::Missing);
-        assert_eq!(map.value(&path("/q")), Reading::Missing);
-        assert_eq!(map.children(&path("/ab")), Reading::Known(vec![]));
-    }
-
-    #[test]
-    fn denied_nodes_stay_denied() {
-        let map: BTreeMap<_, Reading<Vec<u8>>> = [(path("/a"), Reading::Denied)].into();
-        assert_eq!(map.value(&path("/a")), Reading::Denied);
-        assert_eq!(map.children(&path("/a")), Reading::Denied);
-    }
-
-    proptest! {
-        #[test]
-        fn children_are_those_of_a_plain_search(
-            paths in proptest::collection::btree_set("(/[ab-]{1,2}){1,4}", 0..20)
-        ) {
-            let map: BTreeMap<_, _> = paths.iter().map(|p| (path(p), Vec::new())).collect();
-            for above in ["/", "/a", "/b/a"].map(path) {
-                let mut plain: Vec<String> = map
-                    .keys()
-                    .filter_map(|p| p.below(&above))
-                    .filter(|rest| !rest.is_empty())
-                    .map(|rest| rest.split('/').next().unwrap().to_owned())
-                    .collect();
-                plain.sort();
-                plain.dedup();
-                let listed = match map.children(&above) {
-                    Reading::Known(names) => names,
-                    _ => vec![],
-                };
-                prop_assert_eq!(listed, plain);
-            }
-        }
     }
 }

@@ -38,6 +38,16 @@ impl<T> Reading<T> {
         matches!(self, Self::Missing)
     }
 
+    /// The same, with a reference to the value.
+    pub fn as_ref(&self) -> Reading<&T> {
+        match self {
+            Self::Known(value) => Reading::Known(value),
+            Self::Missing => Reading::Missing,
+            Self::Denied => Reading::Denied,
+            Self::Unreadable(bad) => Reading::Unreadable(bad.clone()),
+        }
+    }
+
     /// Changes the value, if it is known.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Reading<U> {
         match self {

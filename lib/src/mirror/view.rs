@@ -1,6 +1,7 @@
 //! What a mirror shows.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -66,6 +67,12 @@ impl<'a> View<'a> {
         let depth = path.depth() + 1;
         self.subtree(path)
             .filter(move |node| node.path.depth() == depth)
+    }
+
+    /// The first node in the order of paths at or after a bound.
+    pub(crate) fn first(self, from: Bound<&StorePath>) -> Option<&'a Arc<Mirrored>> {
+        let mut range = self.nodes.range::<StorePath, _>((from, Bound::Unbounded));
+        range.next().map(|(_, node)| node)
     }
 
     /// How many nodes there are.
