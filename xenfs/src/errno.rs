@@ -68,6 +68,9 @@ impl fmt::Debug for Errno {
     }
 }
 
+/// Longest path that every daemon takes (oxenstored's shipped configuration).
+const SHORTEST_LIMIT: usize = 1024;
+
 /// The table. Total: what it does not name is EIO, "the file system below is at fault".
 ///
 /// `ENOSPC` and `EQUOTA` are the same thing said by the C daemon and by oxenstored; a user is told EDQUOT by both,
@@ -75,6 +78,12 @@ impl fmt::Debug for Errno {
 impl From<&Error> for Errno {
     fn from(error: &Error) -> Self {
         match error {
+            // A daemon says EINVAL of a path beyond its limit, the lowest of which is this one.
+            Error::Store { path, errno, .. }
+                if errno.name() == "EINVAL" && path.len() > SHORTEST_LIMIT =>
+            {
+                Self::ENAMETOOLONG
+            }
             Error::Store { errno, .. } => of_store(errno.name()),
             Error::TooLong { .. } => Self::EFBIG,
             Error::Unsupported { .. } => Self::EOPNOTSUPP,
@@ -178,6 +187,12 @@ mod tests {
             assert_eq!(Errno::from(store(name)), errno, "{name}");
         }
         assert_eq!(Errno::from(store("EWHATEVER")), Errno::EIO);
+        let long = Error::Store {
+            op: Op::READ,
+            path: "/a".repeat(600),
+            errno: wire::Errno::EINVAL,
+        };
+        assert_eq!(Errno::from(long), Errno::ENAMETOOLONG);
     }
 
     #[test]

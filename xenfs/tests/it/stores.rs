@@ -1,5 +1,7 @@
 //! The stores that every test runs against.
 
+mod domain;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

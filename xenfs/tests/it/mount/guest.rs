@@ -1,145 +1,117 @@
 //! What a domain without privilege sees.
 
-use std::sync::Arc;
-
-use xenbus::store::{Server, StoreOptions};
-use xenbus::{Client, ClientOptions, DomId, Operations};
+use xenbus::Operations;
 use xenbus_harness::requires_fuse;
 use xenfs::settings::{Settings, Subdir};
 
 use super::rig::{Mount, path};
-use crate::count::Count;
+use crate::stores::for_each_store;
 
-const GUEST: DomId = DomId(5);
+const GUEST: u32 = 5;
 
-/// A host with one guest, whose home a toolstack has made.
-fn host() -> (Server, Client) {
-    let server = Server::start(StoreOptions::default()).unwrap();
-    server.create_domain(GUEST);
-    server.introduce(GUEST).unwrap();
-    let host = client(&server, DomId::DOM0);
-    for (node, value, perms) in [
-        ("/local/domain/5", "", "n0,r5"),
-        ("/local/domain/5/name", "guest", "n0,r5"),
-        ("/local/domain/5/domid", "5", "n0,r5"),
-        ("/local/domain/5/data", "", "n5"),
-        ("/local/domain/5/data/os", "", "n5"),
-        ("/local/domain/5/control/shutdown", "", "b0,b5"),
-        ("/local/domain/5/secret", "s", "n0"),
-        ("/local/domain/5/blind", "", "n0,w5"),
-        ("/local/domain/0/backend/vif/5/0/state", "2", "n0,r5"),
-    ] {
-        let node = path(node);
-        host.write(&node, value.as_bytes()).unwrap();
-        host.set_perms(&node, &perms.parse().unwrap()).unwrap();
+/// Runs `test` on what guest 5 mounts of a host whose toolstack has made its home, with each kind of store.
+fn in_a_guest(subdir: &Subdir, test: impl Fn(&Mount)) {
+    if !requires_fuse() {
+        return;
     }
-    (server, host)
-}
-
-fn client(server: &Server, domid: DomId) -> Client {
-    Client::with_connector(server.connector(domid), ClientOptions::default()).unwrap()
-}
-
-fn mount(settings: &Settings) -> (Server, Mount) {
-    let (server, host) = host();
-    let mount = Mount::of(
-        client(&server, GUEST),
-        Arc::new(Count::default()),
-        host,
-        settings,
-    );
-    (server, mount)
+    for_each_store(|store| {
+        let (client, count) = store.domain(GUEST);
+        let host = store.client();
+        for (node, value, perms) in [
+            ("/local/domain/5", "", "n0,r5"),
+            ("/local/domain/5/name", "guest", "n0,r5"),
+            ("/local/domain/5/domid", "5", "n0,r5"),
+            ("/local/domain/5/data", "", "n5"),
+            ("/local/domain/5/data/os", "", "n5"),
+            ("/local/domain/5/control/shutdown", "", "b0,b5"),
+            ("/local/domain/5/secret", "s", "n0"),
+            ("/local/domain/5/blind", "", "n0,w5"),
+            ("/local/domain/0/backend/vif/5/0/state", "2", "n0,r5"),
+        ] {
+            let node = path(node);
+            host.write(&node, value.as_bytes()).unwrap();
+            host.set_perms(&node, &perms.parse().unwrap()).unwrap();
+        }
+        let settings = Settings {
+            subdir: subdir.clone(),
+            ..Settings::default()
+        };
+        test(&Mount::of(client, count, host, &settings));
+    });
 }
 
 #[test]
 fn a_guest_walks_through_what_it_may_not_read_to_its_home() {
-    if !requires_fuse() {
-        return;
-    }
-    let (_server, mount) = mount(&Settings::default());
-    assert_eq!(mount.sh("cat local/domain/5/name"), "guest\n");
-    assert!(mount.fails("ls local/domain").contains("Permission denied"));
-    assert_eq!(
-        mount.sh("ls local/domain/5 | sort | tr '\\n' ' '"),
-        "blind control data domid name secret "
-    );
-    assert_eq!(mount.sh("cat local/domain/0/backend/vif/5/0/state"), "2\n");
-    assert_eq!(
-        mount.sh("stat -c '%A' local local/domain/5 local/domain/5/name"),
-        "d-wx--x--x\ndr-x------\n-r--------\n"
-    );
-    assert!(
-        mount
-            .fails("cat local/domain/5/secret")
-            .contains("Permission denied")
-    );
-    assert!(
-        mount
-            .fails("ls local/domain/5/secret")
-            .contains("Permission denied")
-    );
+    in_a_guest(&Subdir::Root, |mount| {
+        assert_eq!(mount.sh("cat local/domain/5/name"), "guest\n");
+        assert!(mount.fails("ls local/domain").contains("Permission denied"));
+        assert_eq!(
+            mount.sh("ls local/domain/5 | sort | tr '\\n' ' '"),
+            "blind control data domid name secret "
+        );
+        assert_eq!(mount.sh("cat local/domain/0/backend/vif/5/0/state"), "2\n");
+        assert_eq!(
+            mount.sh("stat -c '%A' local local/domain/5 local/domain/5/name"),
+            "d-wx--x--x\ndr-x------\n-r--------\n"
+        );
+        assert!(
+            mount
+                .fails("cat local/domain/5/secret")
+                .contains("Permission denied")
+        );
+        assert!(
+            mount
+                .fails("ls local/domain/5/secret")
+                .contains("Permission denied")
+        );
+    });
 }
 
 #[test]
 fn a_guest_finds_its_home_without_knowing_its_number() {
-    if !requires_fuse() {
-        return;
-    }
-    let (_server, mount) = mount(&Settings {
-        subdir: Subdir::Home,
-        ..Settings::default()
+    in_a_guest(&Subdir::Home, |mount| {
+        assert_eq!(mount.sh("cat name"), "guest\n");
+        mount.sh("echo 1 > data/x; mkdir data/d; echo 2 > data/d/y; mv data/d data/e; rm data/x");
+        assert_eq!(mount.get("/local/domain/5/data/e/y"), "2");
+        assert_eq!(mount.perms_of("/local/domain/5/data/e/y"), "n5");
+        assert_eq!(mount.sh("stat -c %a data/e/y data"), "600\n700\n");
+        mount.sh("setfattr -n user.xenstore.perms -v n5,r0 data/e/y");
+        assert_eq!(mount.perms_of("/local/domain/5/data/e/y"), "n5,r0");
     });
-    assert_eq!(mount.sh("cat name"), "guest\n");
-    mount.sh("echo 1 > data/x; mkdir data/d; echo 2 > data/d/y; mv data/d data/e; rm data/x");
-    assert_eq!(mount.get("/local/domain/5/data/e/y"), "2");
-    assert_eq!(mount.perms_of("/local/domain/5/data/e/y"), "n5");
-    assert_eq!(mount.sh("stat -c %a data/e/y data"), "600\n700\n");
-    mount.sh("setfattr -n user.xenstore.perms -v n5,r0 data/e/y");
-    assert_eq!(mount.perms_of("/local/domain/5/data/e/y"), "n5,r0");
 }
 
 #[test]
 fn a_guest_is_told_at_once_what_it_may_not_write() {
-    if !requires_fuse() {
-        return;
-    }
-    let (_server, mount) = mount(&Settings {
-        subdir: Subdir::Home,
-        ..Settings::default()
+    in_a_guest(&Subdir::Home, |mount| {
+        for script in [
+            "echo x > name",
+            ": > name",
+            "echo x > new",
+            ": > new",
+            "mkdir new",
+            "rm name",
+            "mv name data/name",
+            "setfattr -n user.xenstore.perms -v n5 name",
+        ] {
+            let error = mount.fails(script);
+            assert!(
+                error.contains("Permission denied") || error.contains("not permitted"),
+                "{script}: {error}"
+            );
+        }
+        assert_eq!(mount.get("/local/domain/5/name"), "guest");
+        mount.sh("echo suspend > control/shutdown");
+        assert_eq!(mount.get("/local/domain/5/control/shutdown"), "suspend");
     });
-    for script in [
-        "echo x > name",
-        ": > name",
-        "echo x > new",
-        ": > new",
-        "mkdir new",
-        "rm name",
-        "mv name data/name",
-        "setfattr -n user.xenstore.perms -v n5 name",
-    ] {
-        let error = mount.fails(script);
-        assert!(
-            error.contains("Permission denied") || error.contains("not permitted"),
-            "{script}: {error}"
-        );
-    }
-    assert_eq!(mount.get("/local/domain/5/name"), "guest");
-    mount.sh("echo suspend > control/shutdown");
-    assert_eq!(mount.get("/local/domain/5/control/shutdown"), "suspend");
 }
 
 #[test]
 fn a_node_that_may_be_written_but_not_read_is_written_through_its_value() {
-    if !requires_fuse() {
-        return;
-    }
-    let (_server, mount) = mount(&Settings {
-        subdir: Subdir::Home,
-        ..Settings::default()
+    in_a_guest(&Subdir::Home, |mount| {
+        mount.sh("echo hello > blind/.value");
+        assert_eq!(mount.get("/local/domain/5/blind"), "hello");
+        mount.fails("cat blind/.value");
+        mount.fails("echo hello > secret/.value");
+        assert_eq!(mount.get("/local/domain/5/secret"), "s");
     });
-    mount.sh("echo hello > blind/.value");
-    assert_eq!(mount.get("/local/domain/5/blind"), "hello");
-    mount.fails("cat blind/.value");
-    mount.fails("echo hello > secret/.value");
-    assert_eq!(mount.get("/local/domain/5/secret"), "s");
 }

@@ -125,7 +125,7 @@ fn a_quota_is_edquot() {
     let rig = Rig::new();
     rig.server.create_domain(DomId(3));
     rig.server.introduce(DomId(3)).unwrap();
-    rig.put("/home", "");
+    rig.put("/home/x", "");
     rig.store
         .set_perms(&path("/home"), &"n3".parse().unwrap())
         .unwrap();
