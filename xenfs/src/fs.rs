@@ -175,6 +175,11 @@ impl XenFs {
         self.handles.files()
     }
 
+    /// How long a request to the store may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Tells how long an operation took: too long raises the question whether the store still answers.
     pub(crate) fn took(&self, time: Duration) {
         if time >= self.timeout {

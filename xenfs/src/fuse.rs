@@ -70,7 +70,8 @@ impl Filesystem for Adaptor {
     }
 
     fn destroy(&mut self) {
-        self.pool.shut_down();
+        // A file that was closed just before the end may still have to be committed.
+        self.pool.shut_down(self.fs.timeout());
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {

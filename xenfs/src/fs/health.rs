@@ -43,7 +43,12 @@ impl Health {
             .name("xenfs-health".into())
             .spawn(move || {
                 // Every answer is one, also a lost connection: the client tells that without a wait.
-                while let Err(Error::TimedOut { .. }) = client.perms(&StorePath::root()) {}
+                while let Err(Error::TimedOut { .. }) = client.perms(&StorePath::root()) {
+                    let unmounted = Arc::strong_count(&health.asked) == 1;
+                    if unmounted {
+                        break;
+                    }
+                }
                 *health.asked() = None;
             });
         if spawned.is_ok() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Most threads: as many requests wait for the store at once, further ones wait for a thread.
 const THREADS: usize = 64;
@@ -63,24 +63,32 @@ impl Pool {
         self.shared.work.notify_one();
     }
 
-    /// Waits until all jobs are done, and ends the threads.
-    pub(super) fn shut_down(&self) {
+    /// Waits until all jobs are done, but no longer than `patience`: a store that hangs must not keep a program from
+    /// ending.
+    pub(super) fn shut_down(&self, patience: Duration) {
         let mut state = self.shared.state();
         state.closed = true;
         self.shared.work.notify_all();
+        let deadline = Instant::now() + patience;
         while state.threads > 0 {
-            state = self
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let (woken, _) = self
                 .shared
                 .gone
-                .wait(state)
+                .wait_timeout(state, left)
                 .unwrap_or_else(PoisonError::into_inner);
+            state = woken;
         }
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shut_down();
+        // What is under way ends by itself; a job that nobody waits for has been answered to by the session's end.
+        self.shut_down(Duration::ZERO);
     }
 }
 
@@ -145,6 +153,18 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_hangs_does_not_keep_the_pool_from_ending() {
+        let pool = Pool::default();
+        let (release, hang) = mpsc::channel::<()>();
+        pool.run(move || drop(hang.recv()));
+        pool.shut_down(Duration::from_millis(20));
+        assert_eq!(pool.shared.state().threads, 1);
+        drop(release);
+        pool.shut_down(Duration::from_secs(20));
+        assert_eq!(pool.shared.state().threads, 0);
+    }
+
+    #[test]
     fn every_job_is_done_before_the_pool_ends_also_after_a_panic() {
         let pool = Pool::default();
         let count = Arc::new(AtomicUsize::new(0));
@@ -155,7 +175,7 @@ mod tests {
                 count.fetch_add(1, Ordering::Relaxed);
             });
         }
-        drop(pool);
+        pool.shut_down(Duration::from_secs(20));
         assert_eq!(count.load(Ordering::Relaxed), 1000);
     }
 }

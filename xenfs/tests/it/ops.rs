@@ -3,6 +3,7 @@
 mod errors;
 mod files;
 mod inodes;
+mod model;
 mod requests;
 
 use std::sync::Arc;

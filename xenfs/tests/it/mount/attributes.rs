@@ -1,9 +1,10 @@
 //! Modes, owners, extended attributes, a read-only mount.
 
 use xenbus::Operations;
+use xenbus_harness::requires_tool;
 use xenfs::settings::Settings;
 
-use super::rig::{for_each_mount, for_each_mount_with, path};
+use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
 
 #[test]
 fn modes_show_the_first_permission_entry() {
@@ -151,5 +152,84 @@ fn a_read_only_mount_changes_nothing() {
 fn statfs_says_how_long_names_are() {
     for_each_mount(|mount| {
         assert_eq!(mount.sh("stat -f -c '%l %S %b' ."), "255 4096 0\n");
+    });
+}
+
+#[test]
+fn a_new_file_looks_at_once_as_the_store_will_make_it() {
+    for_each_mount(|mount| {
+        mount.put("/t/d/x", "v");
+        mount.perms("/t/d", "r0,b0");
+        let before = mount.sh("exec 3> t/d/new; stat -c '%a %u %F' t/d/new; exec 3>&-");
+        mount.settled();
+        assert_eq!(mount.perms_of("/t/d/new"), "r0,b0");
+        assert_eq!(mount.sh("stat -c '%a %u %F' t/d/new"), before);
+    });
+}
+
+/// As a user of the machine who is nobody to Xen.
+fn as_nobody(script: &str) -> String {
+    format!("setpriv --reuid=65534 --regid=65534 --clear-groups bash -c '{script}'")
+}
+
+#[test]
+fn other_users_get_nothing_over_a_privileged_connection_unless_a_umask_is_given() {
+    if requires_tool("setpriv").is_none() || !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let others = Settings {
+        allow_other: true,
+        ..Settings::default()
+    };
+    let open = |mount: &Mount| {
+        for node in ["/", "/t", "/t/readable", "/t/closed", "/t/open"] {
+            if node.len() > 3 {
+                mount.put(node, "v");
+            }
+        }
+        for (node, perms) in [
+            ("/", "r0"),
+            ("/t", "r0"),
+            ("/t/readable", "r0"),
+            ("/t/closed", "n0"),
+            ("/t/open", "b0"),
+        ] {
+            mount.perms(node, perms);
+        }
+    };
+    for_each_mount_with(&others, |mount| {
+        open(mount);
+        mount.fails(&as_nobody("ls t"));
+        mount.fails(&as_nobody("cat t/readable"));
+    });
+    let shown = Settings {
+        umask: Some(0),
+        ..others.clone()
+    };
+    for_each_mount_with(&shown, |mount| {
+        open(mount);
+        assert_eq!(
+            mount.sh(&as_nobody("ls t; cat t/readable")),
+            "closed\nopen\nreadable\nv\n"
+        );
+        mount.sh(&as_nobody("echo w > t/open"));
+        assert_eq!(mount.get("/t/open"), "w");
+        for script in [
+            "cat t/closed",
+            "echo w > t/readable",
+            "mkdir t/d",
+            "rm t/open",
+        ] {
+            let error = mount.fails(&as_nobody(script));
+            assert!(error.contains("denied"), "{script}: {error}");
+        }
+    });
+    let narrower = Settings {
+        umask: Some(0o006),
+        ..others.clone()
+    };
+    for_each_mount_with(&narrower, |mount| {
+        open(mount);
+        mount.fails(&as_nobody("cat t/readable"));
     });
 }

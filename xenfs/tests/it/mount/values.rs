@@ -2,6 +2,7 @@
 
 use xenbus::Operations;
 use xenbus::wire::Op;
+use xenbus_harness::requires_tool;
 use xenfs::settings::Settings;
 
 use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
@@ -183,5 +184,65 @@ fn tail_follows_what_others_append() {
         assert_eq!(lines.next().unwrap().unwrap(), "two");
         tail.kill().unwrap();
         tail.wait().unwrap();
+    });
+}
+
+#[test]
+fn the_largest_value_is_what_the_store_takes_and_more_is_said_to_be_too_large() {
+    for_each_mount(|mount| {
+        // C takes what fits into a message, oxenstored 2048 bytes.
+        let largest = (1..=4096)
+            .rev()
+            .find(|length| {
+                let value = "x".repeat(*length);
+                mount
+                    .store
+                    .write(&path("/t/probe"), value.as_bytes())
+                    .is_ok()
+            })
+            .unwrap();
+        assert!(largest >= 2000, "{largest}");
+        mount.sh(&format!(
+            "head -c {largest} /dev/zero | tr '\\0' y > t/probe"
+        ));
+        assert_eq!(mount.get("/t/probe"), "y".repeat(largest));
+        let error = mount.fails(&format!("head -c {} /dev/zero > t/probe", largest + 1));
+        assert!(error.contains("File too large"), "{error}");
+        assert_eq!(mount.get("/t/probe"), "y".repeat(largest));
+    });
+}
+
+#[test]
+fn an_open_file_whose_node_was_removed_by_others_says_so() {
+    for_each_mount(|mount| {
+        mount.put("/t/x", "v");
+        let mut file = std::fs::File::open(mount.file("t/x")).unwrap();
+        mount.store.rm(&path("/t/x")).unwrap();
+        let mut content = String::new();
+        let error = std::io::Read::read_to_string(&mut file, &mut content).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn values_can_be_mapped() {
+    for_each_mount(|mount| {
+        mount.put("/t/x", "mapped");
+        let script = "import mmap,os\n\
+            fd = os.open('t/x', os.O_RDONLY)\n\
+            print(bytes(mmap.mmap(fd, 0, prot=mmap.PROT_READ))[:6])";
+        if requires_tool("python3").is_some() {
+            assert_eq!(mount.sh(&format!("python3 -c \"{script}\"")), "b'mapped'\n");
+        }
+    });
+}
+
+#[test]
+fn many_processes_at_once_lose_nothing() {
+    for_each_mount(|mount| {
+        mount.sh("mkdir t; for i in $(seq 200); do echo $i > t/n$i & done; wait");
+        assert_eq!(mount.sh("cat t/n* | sort -n | uniq | wc -l"), "200\n");
+        mount.sh("for i in $(seq 200); do cat t/n$i > /dev/null & done; wait; rm t/n*");
+        assert_eq!(mount.sh("ls -A t"), "");
     });
 }
