@@ -331,7 +331,7 @@ proptest! {
         rig.everything("", &mut found);
         prop_assert_eq!(&found, &model.0);
         for name in model.0.keys() {
-            let node = path(&format!("/{}", name));
+            let node = path(&format!("/{name}"));
             prop_assert!(xenbus::Operations::exists(&rig.store, &node).unwrap(), "{}", name);
         }
         prop_assert_eq!(rig.fs.open_files(), 0);
