@@ -6,6 +6,7 @@
 //! takes nodes away without events: then, and after lost events or a lost connection, everything is read again.
 
 mod apply;
+mod shared;
 mod subscription;
 mod sync;
 mod view;
@@ -23,7 +24,8 @@ use crate::error::{Error, Result};
 use crate::path::StorePath;
 use crate::tree::Filter;
 use crate::watch::{Bell, WatchOptions};
-use sync::{Shared, Sync};
+use shared::Shared;
+use sync::Sync;
 
 /// What a [`Mirror`] holds.
 #[derive(Clone)]
@@ -51,7 +53,8 @@ impl Default for MirrorOptions {
     }
 }
 
-/// A copy of a subtree, kept true by a thread of its own until it is dropped.
+/// A copy of a subtree, kept true by a thread of its own until it is dropped. Dropping it waits for the requests under
+/// way, at most for the deadline of the client.
 pub struct Mirror {
     top: StorePath,
     shared: Arc<Shared>,

@@ -1,147 +1,20 @@
 //! The thread that keeps a mirror true.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::MirrorOptions;
-use super::apply::replace;
-use super::subscription::{MirrorEvent, Queue, Subscription};
-use super::view::{MirrorStatus, Mirrored, Nodes, View};
+use super::shared::{Shared, State};
+use super::view::Mirrored;
 use crate::client::{Client, Operations};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::StorePath;
 use crate::tree::{Field, Found, Node, Walk, WalkOptions};
 use crate::watch::{Bell, Watch, WatchEvent};
-use crate::wire::Op;
 
 /// How long after a failed reading the next is tried; doubled each time up to the second.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// What a mirror and its thread share.
-pub(super) struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-struct State {
-    nodes: Nodes,
-    stale_since: Option<Instant>,
-    events: u64,
-    scans: u64,
-    ended: Option<Error>,
-    stopping: bool,
-    subscribers: Vec<Weak<Queue>>,
-}
-
-impl Shared {
-    pub(super) fn new() -> Self {
-        Self {
-            state: Mutex::new(State {
-                nodes: Nodes::new(),
-                stale_since: Some(Instant::now()),
-                events: 0,
-                scans: 0,
-                ended: None,
-                stopping: false,
-                subscribers: Vec::new(),
-            }),
-            changed: Condvar::new(),
-        }
-    }
-
-    pub(super) fn look<T>(&self, at: impl FnOnce(View<'_>) -> T) -> T {
-        at(View {
-            nodes: &self.lock().nodes,
-        })
-    }
-
-    pub(super) fn status(&self) -> MirrorStatus {
-        let state = self.lock();
-        MirrorStatus {
-            nodes: state.nodes.len(),
-            stale_since: state.stale_since,
-            events: state.events,
-            scans: state.scans,
-            ended: state.ended.clone(),
-        }
-    }
-
-    pub(super) fn wait_fresh(&self, deadline: Instant, top: &StorePath) -> Result<()> {
-        let start = Instant::now();
-        let mut state = self.lock();
-        loop {
-            if let Some(ended) = &state.ended {
-                return Err(ended.clone());
-            }
-            if state.stale_since.is_none() {
-                return Ok(());
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Error::TimedOut {
-                    op: Op::WATCH,
-                    path: top.to_string(),
-                    after: start.elapsed(),
-                });
-            }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    pub(super) fn subscribe(&self, most: usize, bell: Option<Bell>) -> Subscription {
-        let queue = Arc::new(Queue::new(most, bell));
-        self.lock().subscribers.push(Arc::downgrade(&queue));
-        Subscription { queue }
-    }
-
-    pub(super) fn stop(&self) {
-        self.lock().stopping = true;
-    }
-
-    /// Changes the copy and tells the subscribers, all at once.
-    fn change(&self, what: impl FnOnce(&mut State)) {
-        what(&mut self.lock());
-        self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn tell(subscribers: &mut Vec<Weak<Queue>>, event: &MirrorEvent) {
-        subscribers.retain(|subscriber| {
-            let alive = subscriber.upgrade();
-            if let Some(queue) = &alive {
-                queue.push(event.clone());
-            }
-            alive.is_some()
-        });
-    }
-
-    fn stale(&mut self) {
-        if self.stale_since.is_none() {
-            self.stale_since = Some(Instant::now());
-            Self::tell(&mut self.subscribers, &MirrorEvent::Stale);
-        }
-    }
-
-    fn fresh(&mut self) {
-        if self.stale_since.take().is_some() {
-            Self::tell(&mut self.subscribers, &MirrorEvent::Fresh);
-        }
-    }
-
-    fn replace(&mut self, root: &StorePath, fresh: Vec<Mirrored>) {
-        let subscribers = &mut self.subscribers;
-        replace(&mut self.nodes, root, fresh, |event| {
-            Self::tell(subscribers, &event);
-        });
-    }
-}
 
 /// The thread's side.
 pub(super) struct Sync {
@@ -194,11 +67,7 @@ impl Sync {
                     self.retry = Some((Instant::now() + wait, wait));
                 }
                 Err(error) => {
-                    self.shared.change(|state| {
-                        state.stale();
-                        state.ended = Some(error);
-                        State::tell(&mut state.subscribers, &MirrorEvent::Ended);
-                    });
+                    self.shared.change(|state| state.end(error));
                     return;
                 }
             }

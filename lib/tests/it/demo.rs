@@ -392,5 +392,10 @@ fn dropping_a_host_ends_all_its_threads() {
     drop(host);
     assert!(start.elapsed() < Duration::from_secs(5));
     drop(client);
-    assert_eq!(threads(), before);
+    // The threads of clients end on their own, soon after.
+    let deadline = soon();
+    while threads() > before {
+        assert!(Instant::now() < deadline, "threads are left");
+        std::thread::yield_now();
+    }
 }

@@ -1,0 +1,143 @@
+//! What a mirror and its thread share: the copy, how true it is, and who wants to know of changes.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use super::apply::replace;
+use super::subscription::{MirrorEvent, Queue, Subscription};
+use super::view::{MirrorStatus, Mirrored, Nodes, View};
+use crate::error::{Error, Result};
+use crate::path::StorePath;
+use crate::watch::Bell;
+use crate::wire::Op;
+
+/// What a mirror and its thread share.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+pub(super) struct State {
+    pub(super) nodes: Nodes,
+    stale_since: Option<Instant>,
+    pub(super) events: u64,
+    pub(super) scans: u64,
+    ended: Option<Error>,
+    pub(super) stopping: bool,
+    subscribers: Vec<Weak<Queue>>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                nodes: Nodes::new(),
+                stale_since: Some(Instant::now()),
+                events: 0,
+                scans: 0,
+                ended: None,
+                stopping: false,
+                subscribers: Vec::new(),
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn look<T>(&self, at: impl FnOnce(View<'_>) -> T) -> T {
+        at(View {
+            nodes: &self.lock().nodes,
+        })
+    }
+
+    pub(super) fn status(&self) -> MirrorStatus {
+        let state = self.lock();
+        MirrorStatus {
+            nodes: state.nodes.len(),
+            stale_since: state.stale_since,
+            events: state.events,
+            scans: state.scans,
+            ended: state.ended.clone(),
+        }
+    }
+
+    pub(super) fn wait_fresh(&self, deadline: Instant, top: &StorePath) -> Result<()> {
+        let start = Instant::now();
+        let mut state = self.lock();
+        loop {
+            if let Some(ended) = &state.ended {
+                return Err(ended.clone());
+            }
+            if state.stale_since.is_none() {
+                return Ok(());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::TimedOut {
+                    op: Op::WATCH,
+                    path: top.to_string(),
+                    after: start.elapsed(),
+                });
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    pub(super) fn subscribe(&self, most: usize, bell: Option<Bell>) -> Subscription {
+        let queue = Arc::new(Queue::new(most, bell));
+        self.lock().subscribers.push(Arc::downgrade(&queue));
+        Subscription { queue }
+    }
+
+    pub(super) fn stop(&self) {
+        self.lock().stopping = true;
+    }
+
+    /// Changes the copy and tells the subscribers, all at once.
+    pub(super) fn change(&self, what: impl FnOnce(&mut State)) {
+        what(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tell(subscribers: &mut Vec<Weak<Queue>>, event: &MirrorEvent) {
+        subscribers.retain(|subscriber| {
+            let alive = subscriber.upgrade();
+            if let Some(queue) = &alive {
+                queue.push(event.clone());
+            }
+            alive.is_some()
+        });
+    }
+
+    pub(super) fn stale(&mut self) {
+        if self.stale_since.is_none() {
+            self.stale_since = Some(Instant::now());
+            Self::tell(&mut self.subscribers, &MirrorEvent::Stale);
+        }
+    }
+
+    pub(super) fn fresh(&mut self) {
+        if self.stale_since.take().is_some() {
+            Self::tell(&mut self.subscribers, &MirrorEvent::Fresh);
+        }
+    }
+
+    pub(super) fn replace(&mut self, root: &StorePath, fresh: Vec<Mirrored>) {
+        let subscribers = &mut self.subscribers;
+        replace(&mut self.nodes, root, fresh, |event| {
+            Self::tell(subscribers, &event);
+        });
+    }
+
+    pub(super) fn end(&mut self, why: Error) {
+        self.stale();
+        self.ended = Some(why);
+        Self::tell(&mut self.subscribers, &MirrorEvent::Ended);
+    }
+}
