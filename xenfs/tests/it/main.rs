@@ -10,4 +10,5 @@ mod mount;
 mod mount8;
 mod ops;
 mod process;
+mod readme;
 mod stores;
