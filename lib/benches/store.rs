@@ -1,0 +1,113 @@
+//! The embedded store against the real daemons: each in a process of its own, on its own socket, asked by the same
+//! client, taking turns.
+//!
+//! `cargo bench -p xenbus --bench store [-- ROUNDS] [NAME…]`, where a row runs if its name contains one of the words.
+//! Needs Debian's `xenstored` and `oxenstored`; what is missing is said and skipped. Only ratios mean something: the
+//! machine may be busy with other work, and that is why the stores alternate within one run. CPU time is the store's
+//! own, user and system, and hardly depends on other work.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark may stop at the first surprise"
+)]
+
+#[path = "store/raw.rs"]
+mod raw;
+#[path = "store/rows.rs"]
+mod rows;
+#[path = "store/size.rs"]
+mod size;
+#[path = "store/subject.rs"]
+mod subject;
+
+use subject::Subject;
+
+/// One measurement.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample {
+    /// Operations done.
+    pub(crate) units: f64,
+    /// Seconds that passed.
+    pub(crate) wall: f64,
+    /// Seconds of CPU time that the store used.
+    pub(crate) cpu: f64,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, socket] = &arguments[..]
+        && word == subject::SERVE
+    {
+        return subject::serve(socket);
+    }
+    let rounds = arguments.iter().find_map(|a| a.parse().ok()).unwrap_or(5);
+    let words: Vec<&String> = arguments
+        .iter()
+        .filter(|a| !a.starts_with('-') && a.parse::<usize>().is_err())
+        .collect();
+    let wanted =
+        |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+    let mut subjects = Subject::all();
+    print_head(&subjects);
+    for row in rows::ROWS.iter().filter(|row| wanted(row.name)) {
+        let mut samples = vec![Vec::new(); subjects.len()];
+        // The first turn does not count: page faults, the first growth.
+        for round in 0..=rounds {
+            for (subject, samples) in subjects.iter_mut().zip(&mut samples) {
+                let sample = (row.measure)(subject);
+                if round > 0 {
+                    samples.push(sample);
+                }
+            }
+        }
+        print_row(row.name, &samples);
+    }
+    drop(subjects);
+    for nodes in size::SIZES {
+        if wanted(size::NAME) {
+            size::measure(*nodes, rounds);
+        }
+    }
+}
+
+fn print_head(subjects: &[Subject]) {
+    let names: Vec<_> = subjects
+        .iter()
+        .map(|s| format!("{:>24}", s.name()))
+        .collect();
+    println!("{:<26}{}   ratio of rates", "", names.join(" "));
+}
+
+/// Rates and CPU time per operation, as medians, and what the first store's rate is to each other's: the median of the
+/// turns' ratios, with the smallest and the largest.
+fn print_row(name: &str, samples: &[Vec<Sample>]) {
+    let rate = |sample: &Sample| sample.units / sample.wall;
+    let shown: Vec<String> = samples
+        .iter()
+        .map(|samples| {
+            let rates = median(samples.iter().map(rate));
+            let cpu = median(samples.iter().map(|s| 1e6 * s.cpu / s.units));
+            format!("{rates:>10.0}/s {cpu:>8.2} us")
+        })
+        .collect();
+    let ratios: Vec<String> = samples[1..]
+        .iter()
+        .map(|others| {
+            let ratios = samples[0]
+                .iter()
+                .zip(others)
+                .map(|(own, other)| rate(own) / rate(other));
+            let ratios: Vec<f64> = ratios.collect();
+            let low = ratios.iter().copied().fold(f64::MAX, f64::min);
+            let high = ratios.iter().copied().fold(0.0, f64::max);
+            format!("{:.2} ({low:.2}-{high:.2})", median(ratios.iter().copied()))
+        })
+        .collect();
+    println!("{name:<26}{}   {}", shown.join(" "), ratios.join(", "));
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
