@@ -37,6 +37,7 @@ pub use domain::Life;
 pub use personality::Personality;
 pub use quota::Quotas;
 pub use server::Server;
+pub use server::ring::Channel;
 
 /// Takes lines for an operator; printable.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;

@@ -75,7 +75,11 @@ pub(crate) fn measured(
 fn prepare(raw: &mut Raw) {
     raw.ask(Op::WRITE, 0, b"/bench/node\0a value of 20 bytes.");
     for number in 0..100 {
-        raw.ask(Op::WRITE, 0, format!("/bench/list/child{number}\0").as_bytes());
+        raw.ask(
+            Op::WRITE,
+            0,
+            format!("/bench/list/child{number}\0").as_bytes(),
+        );
     }
 }
 

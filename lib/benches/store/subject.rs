@@ -75,12 +75,7 @@ impl Subject {
         let file = format!("/proc/{}/smaps_rollup", self.pid());
         let text = std::fs::read_to_string(file).unwrap();
         let line = text.lines().find_map(|l| l.strip_prefix("Pss:")).unwrap();
-        1024.0
-            * line
-                .trim()
-                .trim_end_matches(" kB")
-                .parse::<f64>()
-                .unwrap()
+        1024.0 * line.trim().trim_end_matches(" kB").parse::<f64>().unwrap()
     }
 
     fn pid(&self) -> u32 {

@@ -88,14 +88,17 @@ impl Core {
         let domain = self.world.domains.existing(domid, generation);
         let domain = domain.ok_or(Errno::EINVAL)?;
         if domain.introduced {
-            for connection in self.connections_of(domid) {
-                self.reset(connection);
+            if self.world.rules.introduce_resets {
+                for connection in self.connections_of(domid) {
+                    self.reset(connection);
+                }
             }
         } else {
             domain.introduced = true;
             domain.shutdown = false;
             self.fire_special(INTRODUCED, domid, sink);
         }
+        sink.introduced(domid);
         Ok(())
     }
 
@@ -155,13 +158,19 @@ impl Core {
         call: &mut Call<'_>,
         sink: &mut dyn Sink,
     ) -> Result<(), Errno> {
-        // The frame number is not used, as in C: grant reference 1 is.
-        let [domid, _, port] = call.request.first_strings()?;
+        // The frame is not looked at: as in C it is what the domain granted. oxenstored wants it to stay the same.
+        let [domid, frame, port] = call.request.first_strings()?;
+        let (domid, frame) = (DomId(lax::atoi(domid)), lax::atoi(frame));
         let port = lax::atoi(port).cast_signed();
-        if port <= 0 {
+        let keeps = !self.world.rules.introduce_resets;
+        let known = self.world.domains.get(domid).and_then(|d| d.frame);
+        if port <= 0 || keeps && known.is_some_and(|known| known != frame) {
             return Err(Errno::EINVAL);
         }
-        self.introduce(DomId(lax::atoi(domid)), sink)?;
+        self.introduce(domid, sink)?;
+        if let Some(domain) = self.world.domains.get_mut(domid) {
+            domain.frame = Some(frame);
+        }
         call.request.ack(sink);
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! One client's stream: bytes in, cut into requests; replies and events out, in as few system calls as possible.
 
-use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno as OsError;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::output::Output;
+use super::server::ring::RingEnd;
+use crate::transport::ring::{Broken, RingError};
 use crate::wire::{HEADER_SIZE, Header, PAYLOAD_MAX};
 
 /// Unsent bytes above which a client's further requests wait until it takes its answers.
@@ -15,7 +16,7 @@ const THROTTLE: usize = 256 * 1024;
 /// A client's stream.
 #[derive(Debug)]
 pub(super) struct Stream {
-    pub(super) socket: OwnedFd,
+    pub(super) link: Link,
     /// Bytes of requests not yet carried out.
     input: Vec<u8>,
     pub(super) output: Output,
@@ -25,6 +26,13 @@ pub(super) struct Stream {
     pub(super) doomed: Option<Doom>,
     /// What the poller was last told to look for.
     pub(super) interest: Interest,
+}
+
+/// What carries a client's bytes.
+#[derive(Debug)]
+pub(super) enum Link {
+    Socket(OwnedFd),
+    Ring(Box<RingEnd>),
 }
 
 /// Why a connection ends.
@@ -38,6 +46,20 @@ pub(super) enum Doom {
     NotReading,
     /// Its domain has gone.
     Released,
+    /// The domain left the rules of the ring.
+    Broken(Broken),
+}
+
+impl Doom {
+    /// What a domain is told in its ring.
+    pub(super) fn error_word(self) -> Option<RingError> {
+        match self {
+            Self::Released => None,
+            Self::Gone | Self::NotReading => Some(RingError::COMMUNICATION),
+            Self::Oversize(_) => Some(RingError::PROTOCOL),
+            Self::Broken(_) => Some(RingError::INDEX),
+        }
+    }
 }
 
 /// What is looked for on a stream.
@@ -48,10 +70,10 @@ pub(super) struct Interest {
 }
 
 impl Stream {
-    /// Takes a non-blocking connected socket.
-    pub(super) fn new(socket: OwnedFd) -> Self {
+    /// Takes a non-blocking connected socket, or a ring.
+    pub(super) fn new(link: Link) -> Self {
         Self {
-            socket,
+            link,
             input: Vec::new(),
             output: Output::default(),
             dirty: false,
@@ -63,8 +85,23 @@ impl Stream {
         }
     }
 
+    /// What the poller looks at.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        match &self.link {
+            Link::Socket(socket) => socket.as_fd(),
+            Link::Ring(ring) => ring.channel().descriptor(),
+        }
+    }
+
     /// What should be looked for now.
     pub(super) fn wanted(&self) -> Interest {
+        if matches!(self.link, Link::Ring(_)) {
+            // One notification for both directions.
+            return Interest {
+                read: true,
+                write: false,
+            };
+        }
         Interest {
             read: !self.is_throttled(),
             write: !self.output.unsent().is_empty(),
@@ -79,8 +116,23 @@ impl Stream {
     /// Sends what fits now.
     pub(super) fn flush(&mut self) {
         while !self.output.unsent().is_empty() && self.doomed != Some(Doom::Gone) {
+            let unsent = self.output.unsent();
+            let socket = match &mut self.link {
+                Link::Socket(socket) => socket,
+                Link::Ring(ring) => {
+                    match ring.send(unsent) {
+                        Ok(0) => break,
+                        Ok(sent) => self.output.advance(sent),
+                        Err(broken) => {
+                            self.doomed.get_or_insert(Doom::Broken(broken));
+                            break;
+                        }
+                    }
+                    continue;
+                }
+            };
             let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-            match send(&self.socket, self.output.unsent(), flags) {
+            match send(socket, unsent, flags) {
                 Ok(sent) => self.output.advance(sent),
                 Err(OsError::INTR) => {}
                 Err(OsError::AGAIN) => break,
@@ -90,15 +142,42 @@ impl Stream {
         }
     }
 
-    /// Receives what fits into `buffer`; `None` if there is nothing now.
-    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Receives what fits into `buffer`; 0 if there is nothing now.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Doom> {
+        let socket = match &mut self.link {
+            Link::Socket(socket) => socket,
+            Link::Ring(ring) => return ring.receive(buffer).map_err(Doom::Broken),
+        };
         loop {
-            match recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
-                Ok((count, _)) => return Ok(Some(count)),
+            match recv(&*socket, &mut *buffer, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => return Err(Doom::Gone),
+                Ok((count, _)) => return Ok(count),
                 Err(OsError::INTR) => {}
-                Err(OsError::AGAIN) => return Ok(None),
-                Err(error) => return Err(error.into()),
+                Err(OsError::AGAIN) => return Ok(0),
+                Err(_) => return Err(Doom::Gone),
             }
+        }
+    }
+
+    /// Starts anew if the client asks for it: what was under way in both directions is dropped.
+    pub(super) fn reconnects(&mut self) -> bool {
+        let Link::Ring(ring) = &mut self.link else {
+            return false;
+        };
+        if !ring.reconnects() {
+            return false;
+        }
+        self.input = Vec::new();
+        self.output = Output::default();
+        true
+    }
+
+    /// Tells the peer that bytes were moved, where the kernel does not.
+    pub(super) fn tell(&mut self) {
+        if let Link::Ring(ring) = &mut self.link
+            && ring.tell().is_err()
+        {
+            self.doomed.get_or_insert(Doom::Gone);
         }
     }
 

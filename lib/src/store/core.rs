@@ -31,6 +31,17 @@ pub enum Identity {
     Domain(DomId),
 }
 
+/// How the ring of a domain is served.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RingTerms {
+    /// `server_features`.
+    pub(super) features: u32,
+    /// What is in the ring when the domain is introduced is forgotten.
+    pub(super) starts_empty: bool,
+    /// The error word is written.
+    pub(super) error_word: bool,
+}
+
 /// The state machine of the store.
 #[derive(Debug)]
 pub struct Core {
@@ -172,6 +183,17 @@ impl Core {
             transaction,
             caller,
         }
+    }
+
+    /// How the ring of a domain is served; `None` for a domain that is not introduced.
+    pub(super) fn ring_terms(&self, domid: DomId) -> Option<RingTerms> {
+        let domain = self.world.domains.get(domid).filter(|d| d.introduced)?;
+        let rules = self.world.rules;
+        Some(RingTerms {
+            features: domain.features.unwrap_or(rules.features),
+            starts_empty: rules.introduce_resets,
+            error_word: rules.ring_errors,
+        })
     }
 
     /// Drops a connection's watches and transactions.

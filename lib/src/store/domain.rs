@@ -13,6 +13,8 @@ pub(super) struct Domain {
     /// of the same number.
     pub(super) generation: u64,
     pub(super) introduced: bool,
+    /// The frame that INTRODUCE named.
+    pub(super) frame: Option<u32>,
     /// It was seen shut down and `@releaseDomain` was fired for it.
     pub(super) shutdown: bool,
     /// The domain whose rights it has too.

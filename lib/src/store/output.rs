@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use super::core::ConnId;
-use crate::id::{ReqId, TxId};
+use crate::id::{DomId, ReqId, TxId};
 use crate::wire::{HEADER_SIZE, Header, Op};
 
 /// Takes what the state machine sends. It is called in the order in which a client must see the messages.
@@ -17,6 +17,9 @@ pub trait Sink {
 
     /// The connection was ended by the store: its domain is gone.
     fn close(&mut self, connection: ConnId);
+
+    /// A domain was introduced, for the first time or again: if it has a ring, it is served from now on.
+    fn introduced(&mut self, domid: DomId);
 
     /// Something that an operator should know. May contain anything; escape before showing.
     fn log(&mut self, line: &str);

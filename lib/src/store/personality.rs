@@ -81,6 +81,10 @@ pub(super) struct Rules {
     pub(super) features: u32,
     /// Operations 23 to 26.
     pub(super) feature_operations: bool,
+    /// INTRODUCE of a domain that is introduced already starts its connections anew, and empties its ring.
+    pub(super) introduce_resets: bool,
+    /// The ring's error word is written, whatever the features say.
+    pub(super) ring_errors: bool,
     /// Any CONTROL command is answered OK, to guests too.
     pub(super) lax_control: bool,
     /// Numbers of domains are read strictly.
@@ -115,6 +119,8 @@ const C: Rules = Rules {
     quota: Errno::ENOSPC,
     features: 0,
     feature_operations: false,
+    introduce_resets: true,
+    ring_errors: true,
     lax_control: false,
     strict_domids: false,
     initial: &[("/tool", ""), ("/tool/xenstored", "")],
@@ -149,6 +155,8 @@ const OXENSTORED: Rules = Rules {
     watch_quota: Errno::EQUOTA,
     quota: Errno::EQUOTA,
     features: 1,
+    introduce_resets: false,
+    ring_errors: false,
     lax_control: true,
     initial: &[
         ("/@introduceDomain", ""),

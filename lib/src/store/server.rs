@@ -1,6 +1,8 @@
 //! One thread that serves a store to any number of clients.
 
 mod poller;
+pub(in crate::store) mod ring;
+mod rings;
 mod state;
 
 use std::fmt;
@@ -14,10 +16,12 @@ use super::domain::Life;
 use super::{Log, StoreOptions};
 use crate::error::{Error, Result};
 use crate::id::DomId;
+use crate::transport::ring::Page;
 use crate::transport::socket::Socket;
 use crate::transport::{Connector, Transport};
 use crate::wire::Op;
 use poller::Poller;
+use ring::{Channel, Grant};
 use state::State;
 
 /// An embedded store with its listeners. Dropping the last clone stops it: clients see the end of their connections,
@@ -103,6 +107,24 @@ impl Server {
         })
     }
 
+    /// What a domain has granted: its ring page, and the store's end of its event channel. The ring is served from the
+    /// domain's introduction on (at once, if it is introduced), with the domain's rights, until the domain is gone.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a domain that was not created; [`Error::Io`] if the channel cannot be polled.
+    pub fn grant_ring(&self, domid: DomId, page: Page, channel: Arc<dyn Channel>) -> Result<()> {
+        if self.life(domid).is_none() {
+            return Err(Error::Invalid {
+                what: format!("cannot serve a ring of domain {domid}"),
+                reason: "there is no such domain; create it first".into(),
+            });
+        }
+        let grant = Grant { page, channel };
+        let shared = &self.running.shared;
+        let served = self.change(|state| state.grant(domid, grant, &shared.poller));
+        served.map_err(|error| Error::io("serve a ring", error))
+    }
+
     /// A domain shuts down, with an event on `@releaseDomain`. It still exists.
     pub fn shutdown_domain(&self, domid: DomId) {
         self.change(|state| state.core.shutdown_domain(domid, &mut state.outlet));
@@ -110,7 +132,10 @@ impl Server {
 
     /// A domain is gone, with an event on `@releaseDomain`: its connections end, its nodes are removed.
     pub fn destroy_domain(&self, domid: DomId) {
-        self.change(|state| state.core.destroy_domain(domid, &mut state.outlet));
+        self.change(|state| {
+            state.core.destroy_domain(domid, &mut state.outlet);
+            state.forget_grant(domid);
+        });
     }
 
     /// State of a domain in the pretended hypervisor; `None`: there is none.
@@ -168,8 +193,9 @@ impl Shared {
     fn run(&self) {
         let mut events = Vec::new();
         let mut buffer = vec![0; state::BUFFER];
+        let mut more = false;
         loop {
-            if let Err(error) = self.poller.wait(&mut events) {
+            if let Err(error) = self.poller.wait(&mut events, !more) {
                 (self.log)(&format!("the store stops: {error}"));
                 self.with(State::stop);
                 return;
@@ -183,6 +209,7 @@ impl Shared {
                     state.serve(*event, &mut buffer, &self.poller);
                 }
                 state.settle(&self.poller);
+                more = state.has_more();
                 false
             });
             if stopping {

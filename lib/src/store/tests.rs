@@ -57,6 +57,8 @@ impl Sink for Inbox {
         self.messages.push((connection, Seen::Closed));
     }
 
+    fn introduced(&mut self, _domid: DomId) {}
+
     fn log(&mut self, line: &str) {
         self.log.push(line.to_owned());
     }

@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use self::bell::Listeners;
-use self::lane::{Consumer, Lane, Producer};
 
 pub use self::bell::{Doorbell, EventPair};
 pub use self::lane::Broken;
+pub(crate) use self::lane::{Consumer, Lane, Producer};
 pub use self::page::{Features, Interface, PAGE_SIZE, Page, RING_SIZE, RingError};
 pub use self::shared::RingConnector;
 

@@ -11,6 +11,7 @@ mod foreign;
 mod mirror;
 mod peer;
 mod ring;
+mod ring_server;
 mod support;
 mod transaction;
 mod tree;

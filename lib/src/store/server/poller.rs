@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno as OsError;
 
 use crate::store::connection::Interest;
@@ -55,17 +55,24 @@ impl Poller {
         Ok(epoll::modify(&self.epoll, fd, data, flags(interest))?)
     }
 
+    /// Looks no longer at a descriptor.
+    pub(super) fn remove(&self, fd: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, fd)?)
+    }
+
     /// Ends a wait that is under way, or the next one.
     pub(super) fn wake(&self) {
         // Fails only if the counter is full, and then the thread is woken anyway.
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
 
-    /// Waits until something is ready.
-    pub(super) fn wait(&self, ready: &mut Vec<ReadyEvent>) -> io::Result<()> {
+    /// Waits until something is ready, or only looks.
+    pub(super) fn wait(&self, ready: &mut Vec<ReadyEvent>, wait: bool) -> io::Result<()> {
         let mut events = Vec::with_capacity(BATCH);
+        let at_once = Timespec::default();
+        let timeout = (!wait).then_some(&at_once);
         loop {
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), None) {
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout) {
                 Ok(_) => break,
                 Err(OsError::INTR) => {}
                 Err(error) => return Err(error.into()),

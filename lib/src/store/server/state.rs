@@ -6,8 +6,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::poller::{Poller, ReadyEvent};
+use super::rings::Rings;
 use crate::error::{Error, Result};
-use crate::store::connection::{Doom, Interest, Next, Stream, next_message};
+use crate::id::DomId;
+use crate::store::connection::{Doom, Interest, Link, Next, Stream, next_message};
 use crate::store::core::{ConnId, Core, Identity};
 use crate::store::listener::{Accepted, Listener};
 use crate::store::output::Sink;
@@ -27,6 +29,7 @@ pub(super) struct State {
     pub(super) core: Core,
     pub(super) outlet: Outlet,
     listeners: Vec<Place>,
+    pub(super) rings: Rings,
     pub(super) stopping: bool,
 }
 
@@ -38,17 +41,19 @@ struct Place {
 
 /// The clients' streams, which take what the store sends.
 pub(super) struct Outlet {
-    streams: BTreeMap<ConnId, Stream>,
+    pub(super) streams: BTreeMap<ConnId, Stream>,
     /// Streams with something to send or to end.
     dirty: Vec<ConnId>,
     /// Lines to log.
     pub(super) lines: Vec<String>,
+    /// Domains that were introduced, or again, and whose rings are to be looked at.
+    pub(super) introduced: Vec<DomId>,
     output_max: usize,
 }
 
 impl Outlet {
     /// A stream to which something is to be added.
-    fn stream(&mut self, id: ConnId) -> Option<&mut Stream> {
+    pub(super) fn stream(&mut self, id: ConnId) -> Option<&mut Stream> {
         let stream = self.streams.get_mut(&id)?;
         if !stream.dirty {
             stream.dirty = true;
@@ -58,7 +63,7 @@ impl Outlet {
     }
 
     /// Ends a connection once what is possible was sent.
-    fn doom(&mut self, id: ConnId, why: Doom) {
+    pub(super) fn doom(&mut self, id: ConnId, why: Doom) {
         if let Some(stream) = self.stream(id) {
             stream.doomed.get_or_insert(why);
         }
@@ -98,6 +103,10 @@ impl Sink for Outlet {
         self.doom(connection, Doom::Released);
     }
 
+    fn introduced(&mut self, domid: DomId) {
+        self.introduced.push(domid);
+    }
+
     fn log(&mut self, line: &str) {
         self.lines.push(line.to_owned());
     }
@@ -111,9 +120,11 @@ impl State {
                 streams: BTreeMap::new(),
                 dirty: Vec::new(),
                 lines: Vec::new(),
+                introduced: Vec::new(),
                 output_max,
             },
             listeners: Vec::new(),
+            rings: Rings::default(),
             stopping: false,
         }
     }
@@ -143,12 +154,13 @@ impl State {
         let Some(id) = self.core.connect(identity) else {
             return Ok(None);
         };
-        self.add(id, Stream::new(server.into()), poller)?;
+        let link = Link::Socket(server.into());
+        self.add(id, Stream::new(link), poller)?;
         Ok(Some(client))
     }
 
-    fn add(&mut self, id: ConnId, stream: Stream, poller: &Poller) -> io::Result<()> {
-        if let Err(error) = poller.add(&stream.socket, id.0, stream.interest) {
+    pub(super) fn add(&mut self, id: ConnId, stream: Stream, poller: &Poller) -> io::Result<()> {
+        if let Err(error) = poller.add(stream.descriptor(), id.0, stream.interest) {
             self.core.disconnect(id);
             return Err(error);
         }
@@ -164,6 +176,10 @@ impl State {
             return;
         }
         let id = ConnId(event.token);
+        if self.rings.is_served(id) {
+            self.heard(id);
+            return;
+        }
         if event.write {
             // Settling flushes it.
             self.outlet.stream(id);
@@ -182,7 +198,7 @@ impl State {
             match place.listener.accept() {
                 Accepted::Client(client) => {
                     if let Some(id) = self.core.connect(Identity::Socket)
-                        && let Err(error) = self.add(id, Stream::new(client), poller)
+                        && let Err(error) = self.add(id, Stream::new(Link::Socket(client)), poller)
                     {
                         self.outlet
                             .lines
@@ -211,17 +227,23 @@ impl State {
             return;
         }
         match stream.receive(buffer) {
-            Ok(None) => {}
-            Ok(Some(0)) | Err(_) => self.outlet.doom(id, Doom::Gone),
-            Ok(Some(count)) => {
-                let mut kept = stream.take_input();
-                if kept.is_empty() {
-                    self.carry_out(id, &buffer[..count]);
-                } else {
-                    kept.extend_from_slice(&buffer[..count]);
-                    self.carry_out(id, &kept);
-                }
-            }
+            Ok(0) => {}
+            Err(why) => self.outlet.doom(id, why),
+            Ok(count) => self.take_in(id, &buffer[..count]),
+        }
+    }
+
+    /// Takes bytes of a client, after those that are kept from before.
+    pub(super) fn take_in(&mut self, id: ConnId, bytes: &[u8]) {
+        let Some(stream) = self.outlet.streams.get_mut(&id) else {
+            return;
+        };
+        let mut kept = stream.take_input();
+        if kept.is_empty() {
+            self.carry_out(id, bytes);
+        } else {
+            kept.extend_from_slice(bytes);
+            self.carry_out(id, &kept);
         }
     }
 
@@ -259,6 +281,7 @@ impl State {
 
     /// Sends what waits, goes on with requests that waited for that, ends connections that are done.
     pub(super) fn settle(&mut self, poller: &Poller) {
+        self.serve_rings(poller);
         while let Some(id) = self.outlet.dirty.pop() {
             let Some(stream) = self.outlet.streams.get_mut(&id) else {
                 continue;
@@ -271,6 +294,7 @@ impl State {
                 self.outlet.stream(id);
                 continue;
             }
+            stream.tell();
             if let Some(why) = stream.doomed {
                 self.end(id, why, poller);
                 continue;
@@ -278,18 +302,25 @@ impl State {
             let wanted = stream.wanted();
             if wanted != stream.interest {
                 stream.interest = wanted;
-                if poller.modify(&stream.socket, id.0, wanted).is_err() {
+                if poller.modify(stream.descriptor(), id.0, wanted).is_err() {
                     self.end(id, Doom::Gone, poller);
                 }
             }
         }
     }
 
-    fn end(&mut self, id: ConnId, why: Doom, poller: &Poller) {
+    pub(super) fn end(&mut self, id: ConnId, why: Doom, poller: &Poller) {
         self.core.disconnect(id);
-        self.outlet.streams.remove(&id);
+        let stream = self.outlet.streams.remove(&id);
+        if let Some(domid) = self.rings.ended(id)
+            && let Some(stream) = stream
+        {
+            self.end_ring(domid, stream, why, poller);
+            return;
+        }
         match why {
-            Doom::Gone | Doom::Released => {}
+            // A ring's only.
+            Doom::Gone | Doom::Released | Doom::Broken(_) => {}
             Doom::Oversize(len) => self.outlet.lines.push(format!(
                 "connection {} ended: it announced {len} bytes, the limit is 4096",
                 id.0

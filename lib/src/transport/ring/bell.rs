@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -55,6 +55,27 @@ impl EventPair {
     }
 }
 
+impl EventPair {
+    /// Takes the notification, if there is one, without waiting: the descriptor is readable again at the next.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn clear(&self) -> io::Result<()> {
+        match rustix::io::read(&*self.own, &mut [0; 8]) {
+            // Somebody else took the notification: returning for nothing does no harm.
+            Ok(_) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for EventPair {
+    /// Readable when the peer has notified.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.own.as_fd()
+    }
+}
+
 impl Doorbell for EventPair {
     fn ring(&self) -> io::Result<()> {
         add_one(&self.peer)
@@ -62,11 +83,7 @@ impl Doorbell for EventPair {
 
     fn wait(&self, deadline: Option<Instant>) -> io::Result<()> {
         wait_readable(&self.own, deadline)?;
-        match rustix::io::read(&*self.own, &mut [0; 8]) {
-            // Somebody else took the notification: returning for nothing does no harm.
-            Ok(_) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.clear()
     }
 
     fn wake(&self) {

@@ -87,6 +87,15 @@ impl Features {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RingError(pub u32);
 
+impl RingError {
+    /// The store and the domain cannot reach each other, or one does not take what the other sends.
+    pub const COMMUNICATION: Self = Self(1);
+    /// More bytes between two indexes than the ring has, or an index that was changed by the wrong side.
+    pub const INDEX: Self = Self(2);
+    /// A request was too long.
+    pub const PROTOCOL: Self = Self(3);
+}
+
 impl fmt::Display for RingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

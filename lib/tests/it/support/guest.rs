@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use xenbus::client::{Client, ClientOptions};
 use xenbus::id::DomId;
 use xenbus::transport::Connector;
-use xenbus::transport::ring::{Doorbell, Page, RingConnector};
+use xenbus::transport::ring::{Doorbell, EventPair, Page, RingConnector};
 use xenbus::wire::Op;
 
 use super::{PATIENCE, Raw, Store};
 
-/// A domain that a test plays: on a daemon over a real shared ring.
+/// A domain that a test plays over a shared ring.
 #[derive(Debug)]
 pub(crate) struct Guest {
     connector: Arc<dyn Connector>,
@@ -29,13 +29,20 @@ impl Store {
             Self::Embedded(embedded) => {
                 let server = embedded.server();
                 server.create_domain(DomId(domid));
+                let (page, (own, stores)) = (Page::new(), EventPair::new().unwrap());
+                let granted = server.grant_ring(DomId(domid), page.clone(), Arc::new(stores));
+                granted.unwrap();
                 let home = format!("/local/domain/{domid}");
                 let mut raw = self.raw();
                 raw.ask(Op::MKDIR, format!("{home}\0"));
                 raw.ask(Op::SET_PERMS, format!("{home}\0n{domid}\0"));
                 server.introduce(DomId(domid)).unwrap();
                 Guest {
-                    connector: server.connector(DomId(domid)),
+                    connector: Arc::new(RingConnector::new(
+                        page,
+                        Arc::new(own),
+                        format!("domain {domid}"),
+                    )),
                     real: None,
                 }
             }
