@@ -1,9 +1,11 @@
 //! Our store against the C daemon: the same requests, chosen by chance, get the same answers and events.
 
+use std::time::Instant;
+
 use xenbus::wire::Op;
 use xenbus_harness::{Daemon, Kind};
 
-use crate::support::{Life, Raw, Store};
+use crate::support::{Life, Raw, Store, soon};
 
 /// Requests of one run.
 const STEPS: usize = 1200;
@@ -32,6 +34,11 @@ fn compare(seed: u64) {
     let mut pair = [Store::Real(Daemon::start(Kind::C)), Store::embedded()].map(Side::new);
     let mut story = Story(Vec::new());
     for step in 0..STEPS {
+        if chance.below(60) == 0 {
+            story.0.push("domain 4 dies and comes back".to_owned());
+            let [daemon, ours] = pair.each_mut().map(Side::recycle);
+            assert_eq!(daemon, ours, "C and ours, seed {seed}, step {step}");
+        }
         let request = chance.request();
         story.0.push(format!("{request:?}"));
         let [daemon, ours] = pair.each_mut().map(|side| side.answer(&request));
@@ -66,7 +73,7 @@ impl Drop for Story {
 
 /// A store with some connections.
 struct Side {
-    _store: Store,
+    store: Store,
     connections: Vec<Connection>,
     /// Transaction of the last request.
     last: u32,
@@ -95,6 +102,7 @@ impl Side {
     fn new(store: Store) -> Self {
         store.set_domain(3, Life::Running);
         let guests = [1, 2].map(|domid| store.introduce(domid));
+        store.introduce(4);
         let privileged = [store.raw(), store.raw()];
         let connections = privileged
             .into_iter()
@@ -105,7 +113,7 @@ impl Side {
             })
             .collect();
         Self {
-            _store: store,
+            store,
             connections,
             last: 0,
         }
@@ -131,12 +139,29 @@ impl Side {
             }
             _ => {}
         }
-        let events = self
-            .connections
+        (answer, self.events())
+    }
+
+    /// What every connection was told since the last request.
+    fn events(&mut self) -> Vec<Vec<String>> {
+        self.connections
             .iter_mut()
             .map(|connection| connection.raw.events())
-            .collect();
-        (answer, events)
+            .collect()
+    }
+
+    /// Domain 4 dies, with all that it owns, and another of its number comes.
+    fn recycle(&mut self) -> Vec<Vec<String>> {
+        self.store.set_domain(4, Life::Gone);
+        let raw = &mut self.connections[0].raw;
+        let deadline = soon();
+        while raw.ask(Op::IS_DOMAIN_INTRODUCED, "4\0") != "F|" {
+            assert!(Instant::now() < deadline, "nobody notices the death");
+        }
+        let mut events = self.events();
+        self.store.introduce(4);
+        events.extend(self.events());
+        events
     }
 
     /// Gives up the transaction of a request.
@@ -185,14 +210,16 @@ impl Chance {
             "/s",
             "/local/domain/1",
             "/local/domain/2",
+            "/local/domain/4",
             "rel",
             "r",
             "/",
             "@introduceDomain",
+            "@releaseDomain",
             "/bad.path",
         ]);
         let mut path = start.to_owned();
-        if !matches!(start, "/" | "@introduceDomain" | "/bad.path") {
+        if start != "/" && !start.starts_with('@') && start != "/bad.path" {
             for _ in 0..self.below(4) {
                 path.push('/');
                 path.push_str(self.of(&["a", "b", "c"]));
@@ -220,8 +247,10 @@ impl Chance {
             49..56 => (Op::RM, format!("{path}\0")),
             56..60 => (Op::GET_PERMS, format!("{path}\0")),
             60..68 => {
-                let owner = self.of(&["n0", "n1", "r2", "b3", "w0", "n77"]);
-                let more = self.of(&["", "r1\0", "b2\0", "n1\0b1\0", "w2\0r3\0", "r88\0"]);
+                let owner = self.of(&["n0", "n1", "r2", "b3", "w0", "n4", "r4", "n77"]);
+                let more = self.of(&[
+                    "", "r1\0", "b2\0", "r4\0b1\0", "n1\0b1\0", "w2\0r3\0", "r88\0",
+                ]);
                 (Op::SET_PERMS, format!("{path}\0{owner}\0{more}"))
             }
             68..75 => (Op::WATCH, format!("{path}\0{token}\0")),
@@ -239,11 +268,14 @@ impl Chance {
                 format!("{}\0{}\0", 1 + self.below(2), 1 + self.below(3)),
             ),
             97 => (Op::CONTROL, "check\0".to_owned()),
-            _ => (Op(99), path),
+            _ => (Op(99), path.clone()),
         };
         let connection = self.below(CONNECTIONS);
-        // C 4.17 answers a domain with whatever error it had last, and if it had none, it aborts.
-        let (op, payload) = if op == Op::SET_PERMS && connection > 1 && payload.starts_with('@') {
+        // C 4.17 answers a domain that sets special permissions with whatever error it had last, and if it had none, it
+        // aborts. It removes the root as well when its owner dies.
+        let special = path.starts_with('@') && connection > 1;
+        let root = path == "/" && payload.contains('4');
+        let (op, payload) = if op == Op::SET_PERMS && (special || root) {
             (Op::GET_PERMS, "r\0".to_owned())
         } else {
             (op, payload)

@@ -89,7 +89,8 @@ impl Daemon {
             .unwrap_or_else(|error| panic!("{self:?} does not introduce {guest:?}: {error}"));
     }
 
-    /// Creates domain `domid` with an empty ring page, without telling the store anything.
+    /// Creates domain `domid` with an empty ring page, without telling the store anything. A domain that the store still
+    /// has must not be created again: its page would be cut off under the daemon.
     ///
     /// # Panics
     /// If the harness's files cannot be written.
