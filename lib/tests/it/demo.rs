@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use xenbus::client::{Client, ClientOptions};
 use xenbus::demo::{Host, Scenario};
-use xenbus::mirror::{Mirror, MirrorOptions};
+use xenbus::mirror::{Mirror, MirrorOptions, Mirrored};
 use xenbus::tree::{Snapshot, WalkOptions};
 use xenbus::{DomId, Operations, StorePath};
 
@@ -31,8 +31,15 @@ fn wait_for(client: &Client, what: &str, wanted: impl Fn(xenbus::mirror::View<'_
     mirror.wait_fresh(soon()).unwrap();
     let deadline = soon();
     while !mirror.look(&wanted) {
-        let told = changes.next_until(deadline);
-        assert!(told.is_some(), "{what} did not happen in time");
+        if changes.next_until(deadline).is_none() {
+            let states: Vec<String> = mirror.look(|view| {
+                let nodes = view.subtree(&path("/local/domain"));
+                let states = nodes.filter(|node| node.path.name() == Some("state"));
+                let shown = |node: &Mirrored| format!("{} {:?}", node.path, node.value);
+                states.map(|node| shown(node)).collect()
+            });
+            panic!("{what} did not happen in time: {states:#?}");
+        }
     }
 }
 

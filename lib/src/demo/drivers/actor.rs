@@ -1,6 +1,6 @@
 //! A running domain: its bus of frontends, its bus of backends, and what its kernel does on the toolstack's word.
 
-use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Stopped;
@@ -150,18 +150,18 @@ impl<D: Device> Bus<D> {
         named.sort_unstable();
         named.dedup();
         for path in named {
-            let room = self.devices.len() < DEVICES_MAX;
-            match self.devices.entry(path) {
-                Entry::Occupied(device) if device.get().link().is_gone() => {
-                    device.remove();
+            match self.devices.get(&path) {
+                Some(device) if !device.link().is_stale() => {
+                    device.link().stir();
+                    continue;
                 }
-                Entry::Occupied(device) => device.get().link().stir(),
-                Entry::Vacant(vacant) if room => {
-                    if let Some(device) = probe(vacant.key()) {
-                        vacant.insert(device);
-                    }
-                }
-                Entry::Vacant(_) => {}
+                Some(_) => drop(self.devices.remove(&path)),
+                None => {}
+            }
+            if self.devices.len() < DEVICES_MAX
+                && let Some(device) = probe(&path)
+            {
+                self.devices.insert(path, device);
             }
         }
         let stirred = self

@@ -83,7 +83,7 @@ impl Front {
 
     /// As many queues as both ends can do.
     fn agreed(&self, key: &str, wanted: u32) -> Result<u32> {
-        let offered = self.link.other_key(key)?;
+        let offered = self.link.key_of_other(key)?;
         let offered = str::from_utf8(&offered).ok().and_then(|n| n.parse().ok());
         Ok(wanted.min(offered.unwrap_or(1)).max(1))
     }

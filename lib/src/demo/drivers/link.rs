@@ -13,6 +13,8 @@ use crate::watch::{Bell, Watch, WatchOptions};
 pub(super) struct Link {
     client: Client,
     own: StorePath,
+    /// The key that names the other end.
+    other_key: StorePath,
     other: StorePath,
     watch: Watch,
     /// Whether there is a reason to look besides the watch.
@@ -22,11 +24,13 @@ pub(super) struct Link {
 impl Link {
     /// Finds the other end through `key` (`backend` or `frontend`) and watches its state.
     pub(super) fn new(client: &Client, own: &StorePath, key: &str, bell: &Bell) -> Result<Self> {
-        let other = StorePath::parse(client.read(&own.child(key)?)?)?;
+        let other_key = own.child(key)?;
+        let other = StorePath::parse(client.read(&other_key)?)?;
         let watch = client.watch_with(&other.child("state")?, rung(bell))?;
         Ok(Self {
             client: client.clone(),
             own: own.clone(),
+            other_key,
             other,
             watch,
             stirred: Cell::new(true),
@@ -44,14 +48,12 @@ impl Link {
         self.stirred.take() || other
     }
 
-    /// Whether the own directory was removed.
-    pub(super) fn is_gone(&self) -> bool {
-        let state = self.own.child("state").ok();
-        state.is_none_or(|path| {
-            self.client
-                .read(&path)
-                .is_err_and(|error| error.is_not_found())
-        })
+    /// Whether the own directory is gone, or was made again for another device.
+    pub(super) fn is_stale(&self) -> bool {
+        match self.client.read(&self.other_key) {
+            Ok(other) => other != self.other.as_bytes(),
+            Err(error) => error.is_not_found(),
+        }
     }
 
     /// The own state.
@@ -99,7 +101,7 @@ impl Link {
     }
 
     /// A key of the other end.
-    pub(super) fn other_key(&self, key: &str) -> Result<Vec<u8>> {
+    pub(super) fn key_of_other(&self, key: &str) -> Result<Vec<u8>> {
         self.client.read(&self.other.child(key)?)
     }
 
