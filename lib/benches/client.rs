@@ -1,0 +1,232 @@
+//! The client against C programs that do the same, on the same real daemon, taking turns.
+//!
+//! `cargo bench -p xenbus --bench client [-- ROUNDS]`. Needs Debian's `xenstored` and `oxenstored`, a C compiler and
+//! libxenstore; what is missing is said and skipped. Only ratios mean something: the machine may be busy with other
+//! work, and that is why the two sides alternate within one run.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use xenbus::client::{Client, ClientOptions, Operations as _, Pending};
+use xenbus::path::StorePath;
+use xenbus::transport::socket::SocketConnector;
+use xenbus_harness::Daemon;
+
+/// Nodes that are read, below one hundred directories.
+const NODES: usize = 10_000;
+/// Requests under way, on both sides.
+const WINDOW: usize = 128;
+
+fn main() {
+    let rounds = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .next()
+        .unwrap_or(7);
+    let dir = tempfile::tempdir().unwrap();
+    let Some(peer) = compile(dir.path()) else {
+        return;
+    };
+    for kind in xenbus_harness::available() {
+        let daemon = Daemon::start(kind);
+        let scene = Scene::new(&daemon, &peer, dir.path());
+        println!("{} with {NODES} nodes, median of {rounds}", kind.program());
+        compare(
+            rounds,
+            "sequential read",
+            "xs_read in a loop",
+            || scene.sequential(),
+            || scene.peer(&["xs", scene.list.to_str().unwrap()]),
+        );
+        compare(
+            rounds,
+            "pipelined read",
+            "bare C loop",
+            || scene.pipelined(),
+            || {
+                let window = WINDOW.to_string();
+                let (list, socket) = (scene.list.to_str().unwrap(), scene.socket.to_str().unwrap());
+                scene.peer(&["raw", &window, list, socket])
+            },
+        );
+    }
+}
+
+/// One measurement.
+#[derive(Clone, Copy)]
+struct Sample {
+    units: f64,
+    wall: f64,
+    cpu: f64,
+}
+
+/// Measures both sides in turns and prints medians and the ratio of the rates.
+fn compare(
+    rounds: usize,
+    what: &str,
+    peer: &str,
+    ours: impl Fn() -> Sample,
+    theirs: impl Fn() -> Sample,
+) {
+    // One turn each that does not count: page faults, the daemon's first growth.
+    black_box((ours().wall, theirs().wall));
+    let (mut mine, mut other) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        mine.push(ours());
+        other.push(theirs());
+    }
+    let rate = |sample: &Sample| sample.units / sample.wall;
+    let ratios: Vec<f64> = mine
+        .iter()
+        .zip(&other)
+        .map(|(mine, other)| rate(mine) / rate(other))
+        .collect();
+    let cpu = |samples: &[Sample]| median(samples.iter().map(|sample| 1e6 * sample.cpu / sample.units));
+    let [low, high] = [
+        ratios.iter().copied().fold(f64::MAX, f64::min),
+        ratios.iter().copied().fold(0.0, f64::max),
+    ];
+    println!(
+        "  {what:<18} {:>9.0}/s {:>6.2} us CPU | {peer:<18} {:>9.0}/s {:>6.2} us CPU | ratio {:.2} ({low:.2}-{high:.2})",
+        median(mine.iter().map(rate)),
+        cpu(&mine),
+        median(other.iter().map(rate)),
+        cpu(&other),
+        median(ratios.iter().copied()),
+    );
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A daemon with nodes in it.
+struct Scene {
+    socket: PathBuf,
+    peer: PathBuf,
+    /// A file with the nodes' paths, one a line.
+    list: PathBuf,
+    paths: Vec<StorePath>,
+}
+
+impl Scene {
+    fn new(daemon: &Daemon, peer: &Path, dir: &Path) -> Self {
+        let names = (0..NODES).map(|n| format!("/bench/d{}/node{n}", n % 100));
+        let paths: Vec<StorePath> = names.map(|name| StorePath::parse(name).unwrap()).collect();
+        let list = dir.join(daemon.kind().program());
+        let mut lines = String::new();
+        for path in &paths {
+            writeln!(lines, "{path}").unwrap();
+        }
+        std::fs::write(&list, lines).unwrap();
+        let scene = Self {
+            socket: daemon.socket().to_owned(),
+            peer: peer.to_owned(),
+            list,
+            paths,
+        };
+        let client = scene.client();
+        let writes: Vec<Pending<()>> = scene
+            .paths
+            .iter()
+            .map(|path| client.submit_write(path, b"a value of 20 bytes."))
+            .collect();
+        for write in writes {
+            write.wait().unwrap();
+        }
+        scene
+    }
+
+    fn client(&self) -> Client {
+        let connector = Arc::new(SocketConnector::new(&self.socket));
+        Client::with_connector(connector, ClientOptions::default()).unwrap()
+    }
+
+    fn sequential(&self) -> Sample {
+        let client = self.client();
+        measure(NODES, || {
+            for path in &self.paths {
+                black_box(client.read(path).unwrap());
+            }
+        })
+    }
+
+    fn pipelined(&self) -> Sample {
+        let client = self.client();
+        measure(NODES, || {
+            let mut under_way = std::collections::VecDeque::with_capacity(WINDOW);
+            for path in &self.paths {
+                if under_way.len() == WINDOW {
+                    // Refilled when half of the window is answered, as the peer does.
+                    for pending in under_way.drain(..WINDOW / 2) {
+                        black_box(Pending::wait(pending).unwrap());
+                    }
+                }
+                under_way.push_back(client.submit_read(path));
+            }
+            for pending in under_way {
+                black_box(pending.wait().unwrap());
+            }
+        })
+    }
+
+    /// Runs the C program, which measures itself.
+    fn peer(&self, arguments: &[&str]) -> Sample {
+        let output = Command::new(&self.peer)
+            .args(arguments)
+            .env("XENSTORED_PATH", &self.socket)
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let numbers: Vec<f64> = text.split_whitespace().map(|n| n.parse().unwrap()).collect();
+        let [units, wall, cpu] = numbers[..] else {
+            panic!("the peer said {text:?}");
+        };
+        Sample { units, wall, cpu }
+    }
+}
+
+fn measure(units: usize, body: impl FnOnce()) -> Sample {
+    let cpu = own_cpu();
+    let start = Instant::now();
+    body();
+    let wall = start.elapsed().as_secs_f64();
+    Sample {
+        units: f64::from(u32::try_from(units).unwrap()),
+        wall,
+        cpu: own_cpu() - cpu,
+    }
+}
+
+/// CPU time of this process in seconds, user and system.
+fn own_cpu() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    std::time::Duration::try_from(time).unwrap().as_secs_f64()
+}
+
+/// Compiles the C peers; says why if it cannot.
+fn compile(dir: &Path) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peer/peer.c");
+    let program = dir.join("peer");
+    let done = Command::new("cc")
+        .args(["-O2", "-Wall", "-o"])
+        .arg(&program)
+        .arg(source)
+        .arg("-lxenstore")
+        .status();
+    match done {
+        Ok(status) if status.success() => Some(program),
+        other => {
+            println!("skipped: the C peers cannot be compiled (cc, libxenstore): {other:?}");
+            None
+        }
+    }
+}
