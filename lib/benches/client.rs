@@ -4,7 +4,10 @@
 //! libxenstore; what is missing is said and skipped. Only ratios mean something: the machine may be busy with other
 //! work, and that is why the two sides alternate within one run.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark may stop at the first surprise"
+)]
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -86,7 +89,8 @@ fn compare(
         .zip(&other)
         .map(|(mine, other)| rate(mine) / rate(other))
         .collect();
-    let cpu = |samples: &[Sample]| median(samples.iter().map(|sample| 1e6 * sample.cpu / sample.units));
+    let cpu =
+        |samples: &[Sample]| median(samples.iter().map(|sample| 1e6 * sample.cpu / sample.units));
     let [low, high] = [
         ratios.iter().copied().fold(f64::MAX, f64::min),
         ratios.iter().copied().fold(0.0, f64::max),
@@ -186,7 +190,10 @@ impl Scene {
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let numbers: Vec<f64> = text.split_whitespace().map(|n| n.parse().unwrap()).collect();
+        let numbers: Vec<f64> = text
+            .split_whitespace()
+            .map(|n| n.parse().unwrap())
+            .collect();
         let [units, wall, cpu] = numbers[..] else {
             panic!("the peer said {text:?}");
         };

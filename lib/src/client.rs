@@ -10,6 +10,7 @@ mod inbox;
 mod leader;
 mod operations;
 mod optional;
+pub(crate) mod polling;
 mod pool;
 mod registry;
 mod request;

@@ -5,12 +5,12 @@ pub(crate) mod queue;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use bell::Bell;
 use queue::Queue;
 
-use crate::client::{Client, Hub};
+use crate::client::{Client, Hub, polling};
 use crate::error::{Error, Result};
 use crate::path::StorePath;
 use crate::wire::Op;
@@ -26,6 +26,8 @@ pub struct WatchOptions {
     pub queue: usize,
     /// Rung for every event: one thread can wait for many watches.
     pub bell: Option<Bell>,
+    /// How often to look, where nobody does watches (NetBSD's device); nowhere else is it of meaning.
+    pub interval: Duration,
 }
 
 impl Default for WatchOptions {
@@ -34,6 +36,7 @@ impl Default for WatchOptions {
             depth: None,
             queue: 65_536,
             bell: None,
+            interval: polling::INTERVAL,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::connection::EventSink;
 use crate::path::StorePath;
@@ -18,6 +19,8 @@ pub(crate) struct Registry {
 pub(crate) struct Entry {
     pub(crate) path: StorePath,
     pub(crate) depth: Option<u32>,
+    /// How often to look, where nobody does watches.
+    pub(crate) interval: Duration,
     pub(crate) queue: Arc<Queue>,
 }
 

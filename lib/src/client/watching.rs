@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Failure};
 use super::dialer::{Backoff, Dialer};
+use super::polling::{self, Polls};
 use super::registry::{Entry, Registry, token};
 use super::request::Subject;
 use super::ticket::{Bond, Ticket};
@@ -66,10 +67,13 @@ impl Hub {
         let entry = Entry {
             path: path.clone(),
             depth: options.depth,
+            interval: options.interval,
             queue: Arc::clone(&queue),
         };
         self.registry.insert(number, entry.clone());
         if connection.traits.watches == Watches::None {
+            // The thread looks at once.
+            self.changed.notify_all();
             return Ok((number, queue));
         }
         match self.arm(&connection, number, &entry) {
@@ -88,7 +92,9 @@ impl Hub {
             return;
         };
         let connection = self.lock().connection.clone();
-        if let Some(connection) = connection {
+        if let Some(connection) = connection
+            && connection.traits.watches != Watches::None
+        {
             // Nobody waits for the answer: a store that lost the connection has forgotten the watch, too.
             drop(self.submit(&connection, Op::UNWATCH, number, &entry, None));
         }
@@ -169,7 +175,10 @@ impl Hub {
     /// The thread: reads, and makes the connection again when it is lost.
     fn run(&self, mut connection: Arc<Connection>) {
         loop {
-            connection.read_to_the_end();
+            match connection.traits.watches {
+                Watches::Store | Watches::Kernel => drop(connection.read_to_the_end()),
+                Watches::None => self.look_until_lost(&connection),
+            }
             let watches = self.registry.all();
             let mut state = self.lock();
             state.connection = None;
@@ -186,6 +195,27 @@ impl Hub {
                 None => return,
             }
         }
+    }
+
+    /// Does the watches itself, where nobody does.
+    fn look_until_lost(&self, connection: &Arc<Connection>) {
+        let mut polls = Polls::default();
+        while let Ok(next) = polls.look(self, connection) {
+            let state = self.lock();
+            if state.closed {
+                return;
+            }
+            let pause = next.map_or(polling::INTERVAL, |at| {
+                at.saturating_duration_since(Instant::now())
+            });
+            // A new watch and the end of the client cut the pause short.
+            drop(
+                self.changed
+                    .wait_timeout(state, pause)
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
+        }
+        connection.close("it could not be read");
     }
 
     fn connect_again(&self) -> Option<Arc<Connection>> {
@@ -229,6 +259,9 @@ impl Hub {
 
     /// Sets all watches on a new connection. A watch that the store refuses ends with its error.
     fn arm_all(&self, connection: &Arc<Connection>) -> Result<()> {
+        if connection.traits.watches == Watches::None {
+            return Ok(());
+        }
         let mut under_way = Vec::new();
         for (number, entry) in self.registry.all() {
             let depth = Self::depth(connection, &entry);
@@ -292,7 +325,7 @@ impl Hub {
         self.send(connection, op, payload, Subject::Path(entry.path.clone()))
     }
 
-    fn send(
+    pub(super) fn send(
         &self,
         connection: &Arc<Connection>,
         op: Op,
@@ -336,6 +369,10 @@ impl Hub {
             bond: Bond::Common,
             open: true,
         })
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     fn gone(&self, path: &StorePath) -> Error {

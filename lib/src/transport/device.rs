@@ -7,11 +7,14 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::socket::{refused, wait_for};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::socket::{refused, time_left};
 use super::{Connector, InFlight, Ready, Traits, Transport, Watches};
 use crate::error::Result;
 use crate::wire::{Errno, HEADER_SIZE, Op, PAYLOAD_MAX};
@@ -106,20 +109,23 @@ pub struct Device {
     file: File,
     quirks: Quirks,
     ended: AtomicBool,
+    /// A device cannot be shut down: ending one of these wakes whoever waits for it.
+    end: (UnixStream, UnixStream),
 }
 
 impl Device {
     /// Takes an open file in non-blocking mode.
-    pub fn new(file: File, quirks: Quirks) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// If the system has no more descriptors.
+    pub fn new(file: File, quirks: Quirks) -> io::Result<Self> {
+        Ok(Self {
             file,
             quirks,
             ended: AtomicBool::new(false),
-        }
+            end: UnixStream::pair()?,
+        })
     }
-
-    /// Longest wait before the end of the stream, which a device cannot announce, is noticed.
-    const SLICE: Duration = Duration::from_millis(100);
 }
 
 impl Transport for Device {
@@ -166,28 +172,37 @@ impl Transport for Device {
                 write: true,
             });
         }
+        let ended = Ready {
+            read: true,
+            write: true,
+        };
         loop {
             if self.ended.load(Ordering::Acquire) {
-                return Ok(Ready {
-                    read: true,
-                    write: true,
-                });
+                return Ok(ended);
             }
-            let slice = Instant::now() + Self::SLICE;
-            let until = deadline.map_or(slice, |at| at.min(slice));
-            match wait_for(&self.file, wanted, Some(until)) {
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    if deadline.is_some_and(|at| at <= Instant::now()) {
-                        return Err(error);
-                    }
+            let mut fds = [
+                PollFd::new(&self.file, PollFlags::IN),
+                PollFd::new(&self.end.1, PollFlags::IN),
+            ];
+            match poll(&mut fds, time_left(deadline).as_ref()) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(_) if !fds[0].revents().is_empty() => {
+                    return Ok(Ready {
+                        read: true,
+                        write: false,
+                    });
                 }
-                other => return other,
+                Ok(_) => return Ok(ended),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
     fn shutdown(&self) {
         self.ended.store(true, Ordering::Release);
+        // Cannot fail while both ends are ours.
+        drop(self.end.0.shutdown(std::net::Shutdown::Both));
     }
 
     fn traits(&self) -> Traits {
@@ -241,7 +256,9 @@ impl Connector for DeviceConnector {
             .custom_flags(flags.cast_signed())
             .open(&self.path)
             .map_err(|error| refused(self.address(), &error))?;
-        Ok(Box::new(Device::new(file, self.quirks)))
+        let device =
+            Device::new(file, self.quirks).map_err(|error| refused(self.address(), &error))?;
+        Ok(Box::new(device))
     }
 
     fn address(&self) -> String {
@@ -249,5 +266,63 @@ impl Connector for DeviceConnector {
             "dev:{}",
             crate::value::escape(self.path.as_os_str().as_encoded_bytes())
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::fd::OwnedFd;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn device() -> (Device, UnixStream) {
+        let (ours, kernel) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let file = File::from(OwnedFd::from(ours));
+        (Device::new(file, Quirks::Linux).unwrap(), kernel)
+    }
+
+    #[test]
+    fn a_reader_wakes_with_bytes_at_its_deadline_and_when_the_device_is_ended() {
+        let (device, mut kernel) = device();
+        let mut buffer = [0; 4];
+        let now = Some(Instant::now());
+        let error = device.read(&mut buffer, now).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        kernel.write_all(b"ab").unwrap();
+        assert_eq!(device.read(&mut buffer, None).unwrap(), 2);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| device.read(&mut [0; 4], None).unwrap());
+            device.shutdown();
+            assert_eq!(reader.join().unwrap(), 0);
+        });
+        assert!(device.try_write(b"x").is_err());
+    }
+
+    #[test]
+    fn it_is_writable_at_once_though_it_never_says_so() {
+        let (device, _kernel) = device();
+        let wanted = Ready {
+            read: true,
+            write: true,
+        };
+        let soon = Instant::now() + Duration::from_secs(5);
+        assert!(device.wait(wanted, Some(soon)).unwrap().write);
+    }
+
+    #[test]
+    fn the_path_tells_the_kernel() {
+        for (path, quirks) in [
+            (LINUX_DEVICE, Quirks::Linux),
+            (LINUX_OLD_DEVICE, Quirks::Linux),
+            (FREEBSD_DEVICE, Quirks::FreeBsd),
+            (NETBSD_DEVICE, Quirks::NetBsd),
+        ] {
+            assert_eq!(Quirks::of(Path::new(path)), quirks);
+        }
+        assert!(!Quirks::FreeBsd.traits().lets_through(Op::CONTROL));
+        assert_eq!(Quirks::Linux.traits().payload_max, 4080);
     }
 }

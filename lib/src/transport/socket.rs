@@ -1,7 +1,6 @@
 //! Unix stream sockets.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -76,7 +75,25 @@ impl Transport for Socket {
     }
 
     fn wait(&self, wanted: Ready, deadline: Option<Instant>) -> io::Result<Ready> {
-        wait_for(&self.stream, wanted, deadline)
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, wanted.read);
+        flags.set(PollFlags::OUT, wanted.write);
+        loop {
+            let mut fds = [PollFd::new(&self.stream, flags)];
+            match poll(&mut fds, time_left(deadline).as_ref()) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(_) => {
+                    let seen = fds[0].revents();
+                    let ended = seen.intersects(PollFlags::HUP | PollFlags::ERR);
+                    return Ok(Ready {
+                        read: seen.contains(PollFlags::IN) || ended,
+                        write: seen.contains(PollFlags::OUT) || ended,
+                    });
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     fn shutdown(&self) {
@@ -89,33 +106,10 @@ impl Transport for Socket {
     }
 }
 
-/// Waits, not past `deadline`, until a descriptor is ready in a wanted direction.
-pub(super) fn wait_for(
-    fd: impl AsFd,
-    wanted: Ready,
-    deadline: Option<Instant>,
-) -> io::Result<Ready> {
-    let mut flags = PollFlags::empty();
-    flags.set(PollFlags::IN, wanted.read);
-    flags.set(PollFlags::OUT, wanted.write);
-    loop {
-        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        let mut fds = [PollFd::from_borrowed_fd(fd.as_fd(), flags)];
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => {
-                let seen = fds[0].revents();
-                let ended = seen.intersects(PollFlags::HUP | PollFlags::ERR);
-                return Ok(Ready {
-                    read: seen.contains(PollFlags::IN) || ended,
-                    write: seen.contains(PollFlags::OUT) || ended,
-                });
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+/// The time until `deadline` as `poll` wants it.
+pub(super) fn time_left(deadline: Option<Instant>) -> Option<Timespec> {
+    let left = deadline?.saturating_duration_since(Instant::now());
+    Timespec::try_from(left).ok()
 }
 
 /// Connects to the socket of a daemon.
