@@ -28,8 +28,7 @@ const WINDOW: usize = 128;
 
 fn main() {
     let rounds = std::env::args()
-        .filter_map(|argument| argument.parse().ok())
-        .next()
+        .find_map(|argument| argument.parse().ok())
         .unwrap_or(7);
     let dir = tempfile::tempdir().unwrap();
     let Some(peer) = compile(dir.path()) else {

@@ -57,8 +57,11 @@ pub struct ClientOptions {
     pub device_opens: usize,
     /// Sees every message.
     pub tap: Option<Arc<dyn Tap>>,
-    /// Told once when an answer with a deadline farther than 5 s (that of a TRANSACTION_START) takes longer than those.
+    /// Told once when an answer whose deadline is far (that of a TRANSACTION_START) takes longer than
+    /// [`ClientOptions::notice_after`].
     pub notice: Option<Arc<dyn Fn(Op, Duration) + Send + Sync>>,
+    /// When [`ClientOptions::notice`] is told.
+    pub notice_after: Duration,
 }
 
 impl Default for ClientOptions {
@@ -69,6 +72,7 @@ impl Default for ClientOptions {
             device_opens: 8,
             tap: None,
             notice: None,
+            notice_after: Duration::from_secs(5),
         }
     }
 }

@@ -112,7 +112,13 @@ pub trait Operations {
         let payload = self
             .submit(Request::domid(Op::GET_DOMAIN_PATH, domid))
             .wait()?;
-        Ok(StorePath::parse(text(&payload)?)?)
+        let home = StorePath::parse(text(&payload)?)?;
+        if home.kind() == PathKind::Absolute {
+            return Ok(home);
+        }
+        Err(Error::Protocol {
+            what: format!("the home '{home}' of domain {domid}, which is no absolute path"),
+        })
     }
 
     /// The own number, from the node `domid` in the own home, where toolstacks put it.

@@ -176,7 +176,7 @@ mod tests {
             path: parse(path),
             depth: None,
             interval: INTERVAL,
-            queue: Arc::new(Queue::new(100)),
+            queue: Arc::new(Queue::new(100, None)),
         };
         entry.queue.changed(entry.path.clone(), &entry.path);
         tell(&entry, &snapshot(before), &snapshot(now));

@@ -38,9 +38,6 @@ pub(crate) enum Route {
     Pinned(Arc<Connection>, TxId),
 }
 
-/// When a long wait is told to [`ClientOptions::notice`].
-const NOTICE_AFTER: Duration = Duration::from_secs(5);
-
 impl Shared {
     pub(crate) fn connect(
         connector: Arc<dyn Connector>,
@@ -221,7 +218,8 @@ impl Shared {
 
     fn notice(&self, timeout: Duration) -> Option<(Duration, Notice)> {
         let notice = self.options.notice.as_ref()?;
-        (timeout > NOTICE_AFTER).then(|| (NOTICE_AFTER, Arc::clone(notice)))
+        let after = self.options.notice_after;
+        (timeout > after).then(|| (after, Arc::clone(notice)))
     }
 }
 

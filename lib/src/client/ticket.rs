@@ -73,8 +73,12 @@ impl Ticket {
 
     /// Sends a request of which nothing was ever written once more, on another connection.
     fn send_again(&mut self) -> Result<bool> {
-        let Bond::Free { pool, payload } = std::mem::replace(&mut self.bond, Bond::Common) else {
-            return Ok(false);
+        let (pool, payload) = match std::mem::replace(&mut self.bond, Bond::Common) {
+            Bond::Free { pool, payload } => (pool, payload),
+            bond @ (Bond::Common | Bond::Transaction) => {
+                self.bond = bond;
+                return Ok(false);
+            }
         };
         let deadline = Instant::now() + self.timeout;
         let connection = pool.pick(deadline)?;

@@ -24,6 +24,11 @@ pub(crate) fn path(text: &str) -> StorePath {
     StorePath::parse(text).unwrap()
 }
 
+/// Number of strings in a payload.
+pub(crate) fn strings_in(payload: &[u8]) -> usize {
+    xenbus::wire::strings(payload).map_or(0, Iterator::count)
+}
+
 /// Waits until `done`, looking again and again, at most [`PATIENCE`].
 pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = soon();
