@@ -345,7 +345,8 @@ fn a_slow_consumer_never_holds_up_the_others() {
         );
         assert_eq!(next(&quick), WatchEvent::Initial);
         let other = client_of(daemon);
-        let writes: Vec<_> = (0..3000)
+        // Fewer than 1024 events: oxenstored drops what is beyond without a word, and may never answer their cause.
+        let writes: Vec<_> = (0..400)
             .map(|n| other.submit_write(&path(&format!("/w/{n}")), b""))
             .collect();
         for write in writes {
@@ -357,7 +358,7 @@ fn a_slow_consumer_never_holds_up_the_others() {
                 .next_until(Instant::now() + Duration::from_millis(50))
                 .unwrap()
                 .or(last.take());
-            last == Some(changed("/w/2999"))
+            last == Some(changed("/w/399"))
         });
     });
 }
