@@ -135,7 +135,8 @@ impl Side {
             Op::TRANSACTION_END if answer != "!EINVAL" => transactions.retain(|open| *open != tx),
             // Everybody's generations are his own.
             Op::DIRECTORY_PART if !answer.starts_with('!') => {
-                answer = answer.split_once('|').unwrap().1.to_owned();
+                let generation = answer.find('|').unwrap();
+                answer.drain(..=generation);
             }
             _ => {}
         }

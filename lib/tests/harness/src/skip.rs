@@ -97,10 +97,17 @@ fn xen_directories() -> Vec<PathBuf> {
         })
         .map(|path| path.join("bin"))
         .collect();
-    found.sort();
-    found.reverse();
+    found.sort_by_key(|path| std::cmp::Reverse(version(path)));
     found.push(Path::new("/usr/libexec/xen/bin").into());
     found
+}
+
+/// The numbers in a path, so that 4.17 is newer than 4.9.
+fn version(path: &Path) -> Vec<u32> {
+    path.to_string_lossy()
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .collect()
 }
 
 #[cfg(test)]

@@ -41,3 +41,10 @@ fn tools_are_found_by_name_or_not_at_all() {
     assert!(super::find_tool("sh").is_some());
     assert!(super::find_tool("no-such-program-anywhere").is_none());
 }
+
+#[test]
+fn versions_are_compared_as_numbers() {
+    let version = |path: &str| super::version(path.as_ref());
+    assert!(version("/usr/lib/xen-4.17/bin") > version("/usr/lib/xen-4.9/bin"));
+    assert!(version("/usr/lib/xen-common/bin") < version("/usr/lib/xen-4.9/bin"));
+}
