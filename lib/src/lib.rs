@@ -23,6 +23,7 @@ pub mod address;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;
+pub mod counters;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod device;

@@ -237,10 +237,10 @@ impl<'a> Case<'a> {
     /// Whether the guest has done anything so far: its kernel has written something, or a frontend has moved.
     fn has_guest_run(&self) -> bool {
         self.domain.is_some_and(|domain| domain.has_run)
-            || self.host.devices_of(self.device.id.domain()).any(|device| {
-                let state = device.front_seen().state();
-                state.is_some_and(|state| state > XenbusState::INITIALISING)
-            })
+            || self
+                .host
+                .devices_of(self.device.id.domain())
+                .any(Device::has_frontend_moved)
     }
 
     /// Whether the domain is so young that it may still be booting. Unknown is taken for no.
@@ -260,8 +260,22 @@ impl<'a> Case<'a> {
 
     /// The severity of a handshake that stands still; none while it may just be under way.
     fn by_age(&self) -> Option<Severity> {
+        self.severity_at(self.age)
+    }
+
+    /// The same, counted only from when the guest is known to run.
+    fn by_age_of_run(&self) -> Option<Severity> {
+        let (id, now) = (self.device.id.domain(), self.circumstances.now);
+        let run = self.history.and_then(|history| history.run_age(id, now));
+        self.severity_at(match (self.age, run) {
+            (Some(age), Some(run)) if run.seen < age.seen => Some(run),
+            (age, _) => age,
+        })
+    }
+
+    fn severity_at(&self, age: Option<Age>) -> Option<Severity> {
         let thresholds = &self.circumstances.thresholds;
-        match self.age {
+        match age {
             None => Some(Severity::Warning),
             Some(age) if age.seen >= thresholds.critical => Some(Severity::Critical),
             Some(age) if age.seen >= thresholds.warning => Some(Severity::Warning),

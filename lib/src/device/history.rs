@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::domain::Domain;
 use super::ends::Seen;
 use super::host::{Device, Host};
 use super::id::DeviceId;
@@ -40,6 +41,16 @@ pub struct LogEntry {
     pub is_exact: bool,
 }
 
+impl LogEntry {
+    /// How long it has lasted, if it still does.
+    pub fn age(&self, now: Moment) -> Age {
+        Age {
+            seen: now.since(self.since),
+            is_exact: self.is_exact,
+        }
+    }
+}
+
 /// The last states of one end, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct StateLog(VecDeque<LogEntry>);
@@ -70,11 +81,7 @@ impl StateLog {
 
     /// How long the end has been as it is.
     pub fn age(&self, now: Moment) -> Option<Age> {
-        let last = self.0.back()?;
-        Some(Age {
-            seen: now.since(last.since),
-            is_exact: last.is_exact,
-        })
+        Some(self.0.back()?.age(now))
     }
 
     /// How often the end came up again after it had been going down, within `window` before now.
@@ -117,11 +124,19 @@ impl DeviceHistory {
     }
 }
 
+/// The past of a domain.
+#[derive(Clone, Copy, Debug)]
+struct DomainHistory {
+    home: LogEntry,
+    /// Since when its kernel is known to run.
+    run: Option<LogEntry>,
+}
+
 /// The past of everything, kept by whoever watches.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     devices: BTreeMap<DeviceId, DeviceHistory>,
-    domains: BTreeMap<DomId, LogEntry>,
+    domains: BTreeMap<DomId, DomainHistory>,
     has_begun: bool,
 }
 
@@ -130,24 +145,11 @@ impl History {
     pub fn observe(&mut self, host: &Host, now: Moment) {
         self.devices.retain(|id, _| host.devices.contains_key(id));
         self.domains.retain(|id, _| host.domains.contains_key(id));
+        for domain in host.domains.values() {
+            self.observe_domain(domain, now);
+        }
         for device in host.devices.values() {
             self.observe_device(device, now);
-        }
-        for (id, domain) in &host.domains {
-            let seen = if domain.is_gone() {
-                Seen::Absent
-            } else {
-                Seen::Stateless
-            };
-            let entry = LogEntry {
-                seen,
-                since: now,
-                is_exact: self.has_begun,
-            };
-            let known = self.domains.entry(*id).or_insert(entry);
-            if known.seen != seen {
-                *known = entry;
-            }
         }
         self.has_begun = true;
     }
@@ -158,6 +160,41 @@ impl History {
         let history = self.devices.entry(device.id.clone()).or_default();
         history.front.observe(device.front_seen(), now, is_start);
         history.back.observe(device.back_seen(), now, is_start);
+        let run = LogEntry {
+            seen: Seen::Stateless,
+            since: now,
+            is_exact: self.has_begun,
+        };
+        if device.has_frontend_moved()
+            && let Some(domain) = self.domains.get_mut(&device.id.domain())
+        {
+            domain.run.get_or_insert(run);
+        }
+    }
+
+    /// Notes one domain as it is now.
+    pub fn observe_domain(&mut self, domain: &Domain, now: Moment) {
+        let seen = if domain.is_gone() {
+            Seen::Absent
+        } else {
+            Seen::Stateless
+        };
+        let entry = LogEntry {
+            seen,
+            since: now,
+            is_exact: self.has_begun,
+        };
+        let new = DomainHistory {
+            home: entry,
+            run: None,
+        };
+        let known = self.domains.entry(domain.id).or_insert(new);
+        if known.home.seen != seen {
+            *known = new;
+        }
+        if domain.has_run {
+            known.run.get_or_insert(entry);
+        }
     }
 
     /// Forgets a device that is gone.
@@ -172,11 +209,12 @@ impl History {
 
     /// How long a domain has existed (or been gone).
     pub fn domain_age(&self, id: DomId, now: Moment) -> Option<Age> {
-        let entry = self.domains.get(&id)?;
-        Some(Age {
-            seen: now.since(entry.since),
-            is_exact: entry.is_exact,
-        })
+        Some(self.domains.get(&id)?.home.age(now))
+    }
+
+    /// How long a domain's kernel is known to run.
+    pub fn run_age(&self, id: DomId, now: Moment) -> Option<Age> {
+        Some(self.domains.get(&id)?.run?.age(now))
     }
 }
 

@@ -9,6 +9,7 @@ use super::id::{BackendPlace, DeviceId, backend_path};
 use super::nodes::{Folder, Nodes, Note, Notes};
 use super::reading::Reading;
 use super::roles::Roles;
+use super::state::XenbusState;
 use super::vbd::VbdNumber;
 use crate::id::DomId;
 use crate::path::StorePath;
@@ -176,6 +177,13 @@ impl Device {
     /// What the backend's end shows.
     pub fn back_seen(&self) -> Seen {
         Seen::of(&self.back, |back| &back.state)
+    }
+
+    /// Whether the frontend has left the state in which it was made: its guest runs.
+    pub fn has_frontend_moved(&self) -> bool {
+        self.front_seen()
+            .state()
+            .is_some_and(|state| state > XenbusState::INITIALISING)
     }
 
     /// How people call it: `xvda` for a block device, else its index.

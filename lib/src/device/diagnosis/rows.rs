@@ -305,7 +305,8 @@ impl Curve {
             Self::Guest | Self::Boot if is_still => Severity::Info,
             Self::Boot if !case.has_guest_run() && case.may_be_booting() => Severity::Info,
             Self::Boot if !case.has_guest_run() => severity.min(Severity::Warning),
-            Self::Host | Self::Guest | Self::Boot => severity,
+            Self::Boot => case.by_age_of_run()?,
+            Self::Host | Self::Guest => severity,
             Self::Brief => match severity {
                 Severity::Critical => Severity::Warning,
                 _ => Severity::Info,

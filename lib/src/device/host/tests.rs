@@ -1,5 +1,4 @@
 use super::*;
-use crate::device::state::XenbusState;
 
 fn path(text: &str) -> StorePath {
     StorePath::parse(text).unwrap()

@@ -1,0 +1,21 @@
+//! Live numbers of devices: what drivers count, and how full rings are.
+//!
+//! XenStore holds no numbers. They come from files of the domain that serves a device, below a configurable [`Root`],
+//! and from the pages of the rings themselves ([`RingIndices`]). Everything is opened read-only. A source that is not
+//! there is *unknown*, never zero; whatever a guest can write is checked.
+
+mod backend;
+mod file;
+mod indices;
+mod netback;
+mod netdev;
+mod rate;
+mod tapdisk;
+
+pub use backend::{BackendFiles, BlockStats, EventStats, Index};
+pub use file::Root;
+pub use indices::{Fill, Occupancy, RingIndices, Words, sample_device, sample_ring};
+pub use netback::{Credit, Napi, NetbackQueue, NetbackRing, RxQueue};
+pub use netdev::NetStats;
+pub use rate::{Meter, Width};
+pub use tapdisk::{TapdiskDirection, TapdiskStats};

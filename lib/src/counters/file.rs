@@ -1,0 +1,143 @@
+//! Bounded, read-only reading of files of the system.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::device::reading::{self, BadValue, Reading, Text};
+
+/// Most bytes of a file that are read; what the kernel shows is far below.
+const FILE_MAX: usize = 16 * 1024;
+
+/// Most entries of a directory that are looked at.
+const ENTRIES_MAX: usize = 65_536;
+
+/// Where the files of the system are: `/`, or a directory that looks like it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Root(PathBuf);
+
+impl Default for Root {
+    fn default() -> Self {
+        Self(PathBuf::from("/"))
+    }
+}
+
+impl Root {
+    /// A directory in place of `/`.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self(directory.into())
+    }
+
+    /// The directory.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The whole of a regular file, if it is not too long. Never blocks on a FIFO, never writes.
+    pub(super) fn read(&self, below: &str) -> Reading<Vec<u8>> {
+        let file = match self.open(below) {
+            Ok(file) => file,
+            Err(error) => return failed(&error),
+        };
+        match file.metadata() {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Reading::Unreadable(BadValue::new(b"", "is not a regular file")),
+            Err(error) => return failed(&error),
+        }
+        let mut bytes = Vec::new();
+        let most = u64::try_from(FILE_MAX + 1).unwrap_or(u64::MAX);
+        match file.take(most).read_to_end(&mut bytes) {
+            Ok(_) if bytes.len() > FILE_MAX => {
+                Reading::Unreadable(BadValue::new(&bytes, "is too long"))
+            }
+            Ok(_) => Reading::Known(bytes),
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// The first line of a file.
+    pub(super) fn text(&self, below: &str) -> Reading<Text> {
+        self.read(below)
+            .map(|bytes| Text(bytes.trim_ascii_end().to_vec()))
+    }
+
+    /// A decimal number alone in a file.
+    pub(super) fn number(&self, below: &str) -> Reading<u64> {
+        match self.read(below) {
+            Reading::Known(bytes) => match reading::decimal(bytes.trim_ascii(), u64::MAX) {
+                Ok(number) => Reading::Known(number),
+                Err(why) => Reading::Unreadable(BadValue::new(&bytes, why)),
+            },
+            other => other.map(|_| 0),
+        }
+    }
+
+    /// The names in a directory, sorted; names that are no UTF-8 are left out.
+    pub(super) fn names(&self, below: &str) -> Reading<Vec<String>> {
+        match std::fs::read_dir(self.0.join(below)) {
+            Ok(entries) => {
+                let mut names: Vec<String> = entries
+                    .take(ENTRIES_MAX)
+                    .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                    .collect();
+                names.sort_unstable();
+                Reading::Known(names)
+            }
+            Err(error) => failed(&error),
+        }
+    }
+
+    fn open(&self, below: &str) -> io::Result<File> {
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = i32::try_from(flags.bits()).unwrap_or(0);
+        let path = self.0.join(below);
+        OpenOptions::new().read(true).custom_flags(flags).open(path)
+    }
+}
+
+fn failed<T>(error: &io::Error) -> Reading<T> {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Reading::Missing,
+        io::ErrorKind::PermissionDenied => Reading::Denied,
+        _ => Reading::Unreadable(BadValue::new(b"", "could not be read")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_unknown_and_what_is_odd_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        let write = |name: &str, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes);
+        write("good", b"531\n").unwrap();
+        write("empty", b"").unwrap();
+        write("negative", b"-1\n").unwrap();
+        write("huge", &vec![b'1'; 1 << 20]).unwrap();
+        write("wide", &[b'9'; 40]).unwrap();
+        assert_eq!(root.number("good"), Reading::Known(531));
+        assert_eq!(root.number("absent"), Reading::Missing);
+        assert_eq!(root.number("good/below"), Reading::Missing);
+        for odd in ["empty", "negative", "huge", "wide", "."] {
+            assert!(matches!(root.number(odd), Reading::Unreadable(_)), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_fifo_does_not_block() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        let mode = std::fs::Permissions::from_mode(0o600).mode();
+        let mode = rustix::fs::Mode::from_raw_mode(mode);
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let read = Root::new(directory.path()).read("fifo");
+        assert!(matches!(read, Reading::Unreadable(_)));
+    }
+}
