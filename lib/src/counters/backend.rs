@@ -41,6 +41,7 @@ impl Index {
             root,
             device: self.devices.get(node_name).cloned(),
             interface: self.interfaces.get(node_name).cloned(),
+            first_name: first_name(node_name),
         }
     }
 
@@ -48,6 +49,13 @@ impl Index {
     pub fn node_names(&self) -> impl Iterator<Item = &str> {
         self.devices.keys().map(String::as_str)
     }
+}
+
+/// `vif<domain>.<handle>` for a network backend.
+fn first_name(node_name: &str) -> Option<String> {
+    let (domain, handle) = node_name.strip_prefix("backend/vif/")?.split_once('/')?;
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    (is_number(domain) && is_number(handle)).then(|| format!("vif{domain}.{handle}"))
 }
 
 /// Reads the key by which a file system's device is linked to the store.
@@ -64,6 +72,8 @@ pub struct BackendFiles<'a> {
     root: &'a Root,
     device: Option<String>,
     interface: Option<String>,
+    /// What the driver called the interface before anybody renamed it.
+    first_name: Option<String>,
 }
 
 impl BackendFiles<'_> {
@@ -131,10 +141,12 @@ impl BackendFiles<'_> {
 
     /// The rings of a network backend, one per queue.
     pub fn netback(&self) -> Reading<Vec<super::NetbackQueue>> {
-        match &self.interface {
-            Some(interface) => super::netback::read(self.root, interface),
+        // The directory keeps the name that the interface had when it connected.
+        let read = |name: &Option<String>| match name {
+            Some(name) => super::netback::read(self.root, name),
             None => Reading::Missing,
-        }
+        };
+        read(&self.interface).or(|| read(&self.first_name))
     }
 
     fn directory(&self, below: &str) -> Option<String> {

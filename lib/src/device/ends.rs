@@ -97,6 +97,12 @@ impl Backend {
             error: home.text(&format!("error/backend/{kind}/{frontend}/{index}/error")),
         }
     }
+
+    /// The directory below its domain's home ("backend/vbd/3/51712"): what the backend's kernel calls the device.
+    pub fn node_name(&self) -> &str {
+        let home = StorePath::home(self.domain);
+        self.path.below(&home).unwrap_or_default()
+    }
 }
 
 /// What the hotplug script wrote into `hotplug-status`.

@@ -197,9 +197,13 @@ impl Concern {
             }
             ["local", "domain", home, ref rest @ ..] => match (domain(home), rest) {
                 (None, _) => Self::Nothing,
-                (Some(_), [] | ["device" | "backend" | "error"] | ["device" | "backend", _]) => {
-                    Self::Everything
-                }
+                // The console's directory holds keys of the domain, too.
+                (
+                    Some(_),
+                    []
+                    | ["device" | "backend" | "error" | PRIMARY_CONSOLE]
+                    | ["device" | "backend", _],
+                ) => Self::Everything,
                 (Some(id), ["device", kind, index, ..] | ["error", "device", kind, index, ..]) => {
                     Self::Device(DeviceId::new(id, kind, index))
                 }
@@ -284,6 +288,7 @@ mod tests {
             ("/local/domain/3/console/port", console.clone()),
             ("/local/domain/0/backend/console/3/0/state", console),
             ("/local/domain/3/device/vbd", Concern::Everything),
+            ("/local/domain/3/console", Concern::Everything),
             ("/local/domain/3", Concern::Everything),
             ("/local/domain/0/backend/vif/3", Concern::Everything),
             ("/local/domain/3/name", Concern::Domain(DomId(3))),

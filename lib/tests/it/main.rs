@@ -9,6 +9,7 @@ mod demo;
 mod device;
 mod differential;
 mod foreign;
+mod host_model;
 mod hostile;
 mod mirror;
 mod peer;
