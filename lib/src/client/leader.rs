@@ -114,6 +114,12 @@ impl Connection {
             if deadline.is_some_and(|at| at <= Instant::now()) {
                 break Err(Failure::TimedOut);
             }
+            if matches!(goal, Goal::Written) && state.outbox.busy {
+                // The writer says when it is done. Reading meanwhile could last until the deadline: perhaps nothing
+                // is under way but requests that are still to be written.
+                state = self.park(state, goal, deadline);
+                continue;
+            }
             state = match state.inbox.take() {
                 Some(inbox) => self.lead(state, inbox, deadline),
                 None if state.outbox.blocked && !state.outbox.busy => {

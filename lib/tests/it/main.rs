@@ -9,6 +9,7 @@ mod demo;
 mod device;
 mod differential;
 mod foreign;
+mod given_up;
 mod host_model;
 mod hostile;
 mod mirror;
