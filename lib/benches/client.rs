@@ -19,12 +19,16 @@ use std::time::Instant;
 use xenbus::client::{Client, ClientOptions, Operations as _, Pending};
 use xenbus::path::StorePath;
 use xenbus::transport::socket::SocketConnector;
+use xenbus::transport::{Connector, InFlight, Ready, Traits, Transport};
+use xenbus::tree::{Snapshot, WalkOptions};
 use xenbus_harness::Daemon;
 
 /// Nodes that are read, below one hundred directories.
 const NODES: usize = 10_000;
 /// Requests under way, on both sides.
 const WINDOW: usize = 128;
+/// The same for the walks: what a tree walk uses by itself.
+const WALK_WINDOW: usize = 384;
 
 fn main() {
     let rounds = std::env::args()
@@ -38,23 +42,42 @@ fn main() {
         let daemon = Daemon::start(kind);
         let scene = Scene::new(&daemon, &peer, dir.path());
         println!("{} with {NODES} nodes, median of {rounds}", kind.program());
+        let list = scene.list.to_str().unwrap();
+        let socket = scene.socket.to_str().unwrap();
+        let [window, walk_window] = [WINDOW, WALK_WINDOW].map(|window| window.to_string());
+        let compare = |what, ours: &dyn Fn() -> Sample, peer, theirs: &dyn Fn() -> Sample| {
+            compare(rounds, what, ours, peer, theirs);
+        };
         compare(
-            rounds,
             "sequential read",
+            &|| scene.sequential(),
             "xs_read in a loop",
-            || scene.sequential(),
-            || scene.peer(&["xs", scene.list.to_str().unwrap()]),
+            &|| scene.peer(&["xs", list]),
         );
         compare(
-            rounds,
             "pipelined read",
+            &|| scene.pipelined(&scene.client()),
             "bare C loop",
-            || scene.pipelined(),
-            || {
-                let window = WINDOW.to_string();
-                let (list, socket) = (scene.list.to_str().unwrap(), scene.socket.to_str().unwrap());
-                scene.peer(&["raw", &window, list, socket])
-            },
+            &|| scene.peer(&["raw", &window, list, socket]),
+        );
+        compare(
+            "tree snapshot",
+            &|| scene.snapshot(),
+            "bare C walk",
+            &|| scene.peer(&["walk", &walk_window, socket]),
+        );
+        compare(
+            "tree snapshot",
+            &|| scene.snapshot(),
+            "xenstore-ls -f -p",
+            &|| scene.xenstore_ls(),
+        );
+        // What the width of a device's pool is worth: the same socket, one request on each of eight connections.
+        compare(
+            "read, pool of 8",
+            &|| scene.pipelined(&scene.pool(8)),
+            "pool of 1",
+            &|| scene.pipelined(&scene.pool(1)),
         );
     }
 }
@@ -71,9 +94,9 @@ struct Sample {
 fn compare(
     rounds: usize,
     what: &str,
+    ours: &dyn Fn() -> Sample,
     peer: &str,
-    ours: impl Fn() -> Sample,
-    theirs: impl Fn() -> Sample,
+    theirs: &dyn Fn() -> Sample,
 ) {
     // One turn each that does not count: page faults, the daemon's first growth.
     black_box((ours().wall, theirs().wall));
@@ -161,8 +184,46 @@ impl Scene {
         })
     }
 
-    fn pipelined(&self) -> Sample {
+    /// A client that treats the daemon as a device: one request on each connection.
+    fn pool(&self, opens: usize) -> Client {
+        let mut options = ClientOptions::default();
+        options.device_opens = opens;
+        let connector = OneAtATime(SocketConnector::new(&self.socket));
+        Client::with_connector(Arc::new(connector), options).unwrap()
+    }
+
+    fn snapshot(&self) -> Sample {
         let client = self.client();
+        let nodes = std::cell::Cell::new(0);
+        let mut sample = measure(1, || {
+            let snapshot = Snapshot::take(&client, &StorePath::root(), WalkOptions::full());
+            nodes.set(black_box(snapshot.unwrap()).nodes().len());
+        });
+        assert!(nodes.get() > NODES);
+        sample.units = f64::from(u32::try_from(nodes.get()).unwrap());
+        sample
+    }
+
+    fn xenstore_ls(&self) -> Sample {
+        let cpu = children_cpu();
+        let start = Instant::now();
+        let output = Command::new("xenstore-ls")
+            .args(["-f", "-p"])
+            .env("XENSTORED_PATH", &self.socket)
+            .output()
+            .unwrap();
+        let wall = start.elapsed().as_secs_f64();
+        let lines = output.stdout.iter().filter(|byte| **byte == b'\n');
+        let lines = lines.fold(0_u32, |lines, _| lines + 1);
+        assert!(lines as usize > NODES, "{output:?}");
+        Sample {
+            units: f64::from(lines),
+            wall,
+            cpu: children_cpu() - cpu,
+        }
+    }
+
+    fn pipelined(&self, client: &Client) -> Sample {
         measure(NODES, || {
             let mut under_way = std::collections::VecDeque::with_capacity(WINDOW);
             for path in &self.paths {
@@ -216,6 +277,59 @@ fn measure(units: usize, body: impl FnOnce()) -> Sample {
 fn own_cpu() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     std::time::Duration::try_from(time).unwrap().as_secs_f64()
+}
+
+/// CPU time in seconds of the children that have ended, to a hundredth.
+fn children_cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // After the name, which may contain anything: the fields from the third on.
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 1..]
+        .split_whitespace()
+        .collect();
+    let ticks = [13, 14].map(|field: usize| fields[field].parse::<f64>().unwrap());
+    ticks.iter().sum::<f64>() / 100.0
+}
+
+/// Lets a socket demand what a device does.
+#[derive(Debug)]
+struct OneAtATime(SocketConnector);
+
+#[derive(Debug)]
+struct OneAtATimeStream(Box<dyn Transport>);
+
+impl Connector for OneAtATime {
+    fn connect(&self, deadline: Option<Instant>) -> xenbus::Result<Box<dyn Transport>> {
+        Ok(Box::new(OneAtATimeStream(self.0.connect(deadline)?)))
+    }
+
+    fn address(&self) -> String {
+        self.0.address()
+    }
+}
+
+impl Transport for OneAtATimeStream {
+    fn read(&self, buffer: &mut [u8], deadline: Option<Instant>) -> std::io::Result<usize> {
+        self.0.read(buffer, deadline)
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn wait(&self, wanted: Ready, deadline: Option<Instant>) -> std::io::Result<Ready> {
+        self.0.wait(wanted, deadline)
+    }
+
+    fn shutdown(&self) {
+        self.0.shutdown();
+    }
+
+    fn traits(&self) -> Traits {
+        Traits {
+            in_flight: InFlight::One,
+            ..self.0.traits()
+        }
+    }
 }
 
 /// Compiles the C peers; says why if it cannot.
