@@ -1,5 +1,6 @@
 //! The thread that gives answers to asynchronous callers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,6 +16,11 @@ struct Job {
 impl Job {
     fn run(self) {
         (self.done)(self.pending.wait());
+    }
+
+    /// A callback that panics, which the panic hook tells, takes no other caller's answer with it.
+    fn run_apart(self) {
+        drop(catch_unwind(AssertUnwindSafe(|| self.run())));
     }
 }
 
@@ -37,14 +43,14 @@ impl Completion {
         if let Some(sender) = &*queue {
             match sender.send(job) {
                 Ok(()) => return,
-                // A callback panicked and took the thread with it: another one.
+                // Never while the thread lives.
                 Err(back) => job = back.0,
             }
         }
         let (sender, receiver) = channel::<Job>();
         let spawned = std::thread::Builder::new()
             .name("xenbus-answers".into())
-            .spawn(move || receiver.into_iter().for_each(Job::run));
+            .spawn(move || receiver.into_iter().for_each(Job::run_apart));
         if spawned.is_ok() {
             match sender.send(job) {
                 Ok(()) => {

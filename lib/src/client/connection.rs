@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::inbox::Inbox;
 use super::slots::{Answer, Slots};
@@ -47,6 +47,8 @@ pub(super) struct State {
     /// Threads that wait for something other than an answer: room in the window, or the lead for ever.
     pub(super) others: Vec<Thread>,
     pub(super) lost: Option<Lost>,
+    /// When the store last sent something, or had nothing to answer.
+    pub(super) heard: Instant,
 }
 
 /// Requests that wait to be written.
@@ -113,6 +115,7 @@ impl Connection {
                 inbox: Some(Inbox::new(buffer)),
                 others: Vec::new(),
                 lost: None,
+                heard: Instant::now(),
             }),
         }
     }
@@ -136,13 +139,14 @@ impl Connection {
         self.traits.payload_max
     }
 
-    /// Puts a request into the outbox and perhaps sends it. Waits, not past `deadline`, while too many are under way.
+    /// Puts a request into the outbox and perhaps sends it. While too many are under way it waits, at most `timeout`
+    /// from the last sign of life of the store: of many callers before a store that hangs only the first ones wait.
     pub(super) fn submit(
         &self,
         op: Op,
         tx_id: TxId,
         payload: &[u8],
-        deadline: Instant,
+        timeout: Duration,
     ) -> std::result::Result<ReqId, Failure> {
         let mut state = self.lock();
         if let Some(lost) = &state.lost {
@@ -152,9 +156,14 @@ impl Connection {
             });
         }
         if !self.has_room(&state) {
+            let deadline = state.heard + timeout;
             state = self.await_room(state, deadline)?;
         }
-        let Some(req_id) = state.slots.open(op) else {
+        let now = Instant::now();
+        if state.slots.unanswered() == 0 {
+            state.heard = now;
+        }
+        let Some(req_id) = state.slots.open(op, now) else {
             return Err(Failure::Lost {
                 lost: Lost::Stream("too many answers were never fetched".into()),
                 unsent: false,
@@ -197,7 +206,7 @@ impl Connection {
             let now = Instant::now();
             let State { slots, outbox, .. } = &mut *state;
             for id in &outbox.requests {
-                slots.sent(*id, Some(now));
+                slots.set_sent(*id, now);
             }
             let mut requests = std::mem::take(&mut outbox.requests);
             let mut bytes = std::mem::take(&mut outbox.bytes);
@@ -212,7 +221,7 @@ impl Connection {
             if result.is_err() && from == 0 {
                 // Nothing left, or perhaps never will.
                 for id in &requests {
-                    state.slots.sent(*id, None);
+                    state.slots.set_unsent(*id);
                 }
             }
             if done == 0 {

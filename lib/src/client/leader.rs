@@ -36,7 +36,11 @@ impl Connection {
         if let Some(answer) = state.slots.take(id) {
             return Ok(answer);
         }
-        let since = state.slots.sent_at(id).unwrap_or_else(Instant::now);
+        let since = match state.slots.progress(id) {
+            Some((sent, since)) if sent || state.outbox.blocked => since,
+            // Held back until now only so that it leaves together with others.
+            _ => Instant::now(),
+        };
         let mut state = self.drive(state, Goal::Answer(id), Some(since + timeout))?;
         let answer = state.slots.take(id);
         drop(state);
@@ -56,11 +60,17 @@ impl Connection {
     }
 
     /// Sends a request whose answer nobody will fetch.
-    pub(super) fn let_go(&self, id: ReqId, deadline: Instant) {
+    pub(super) fn let_go(&self, id: ReqId, timeout: Duration) {
         let mut state = self.lock();
+        let is_unsent = matches!(state.slots.progress(id), Some((false, _)));
         state.slots.abandon(id);
-        // A failure here fails the requests of whoever still waits; this one has nobody to tell.
-        drop(self.drive(state, Goal::Written, Some(deadline)));
+        if !is_unsent {
+            return;
+        }
+        let deadline = Instant::now() + timeout;
+        if let Err(Failure::TimedOut) = self.drive(state, Goal::Written, Some(deadline)) {
+            self.close("the store took no requests in time");
+        }
     }
 
     /// Sends what is in the outbox, as far as that goes without waiting.
@@ -94,6 +104,7 @@ impl Connection {
         goal: Goal,
         deadline: Option<Instant>,
     ) -> Result<MutexGuard<'a, State>, Failure> {
+        let mut is_idle = false;
         let result = loop {
             if self.is_reached(&mut state, goal) {
                 break Ok(());
@@ -101,7 +112,7 @@ impl Connection {
             if let Some(lost) = &state.lost {
                 let lost = lost.clone();
                 let unsent = match goal {
-                    Goal::Answer(id) => state.slots.sent_at(id).is_none(),
+                    Goal::Answer(id) => matches!(state.slots.progress(id), Some((false, _))),
                     Goal::Room => true,
                     Goal::Written | Goal::End => false,
                 };
@@ -111,7 +122,8 @@ impl Connection {
                 state = self.write_out(state);
                 continue;
             }
-            if deadline.is_some_and(|at| at <= Instant::now()) {
+            // What has arrived counts, however late its caller comes for it.
+            if is_idle && deadline.is_some_and(|at| at <= Instant::now()) {
                 break Err(Failure::TimedOut);
             }
             if matches!(goal, Goal::Written) && state.outbox.busy {
@@ -120,8 +132,14 @@ impl Connection {
                 state = self.park(state, goal, deadline);
                 continue;
             }
+            is_idle = true;
             state = match state.inbox.take() {
-                Some(inbox) => self.lead(state, inbox, deadline),
+                Some(inbox) => {
+                    let before = state.heard;
+                    let state = self.lead(state, inbox, deadline);
+                    is_idle = state.heard == before;
+                    state
+                }
                 None if state.outbox.blocked && !state.outbox.busy => {
                     self.await_writable(state, deadline)
                 }
@@ -188,6 +206,7 @@ impl Connection {
             }
             Some(Ok(count)) => {
                 inbox.arrived(count);
+                state.heard = Instant::now();
                 state = self.deliver_all(state, &mut inbox);
             }
             Some(Err(error))

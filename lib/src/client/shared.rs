@@ -154,7 +154,7 @@ impl Shared {
             })?;
         let mut again = matches!(route, Route::Any);
         loop {
-            match connection.submit(op, tx_id, &payload, deadline) {
+            match connection.submit(op, tx_id, &payload, timeout) {
                 Ok(id) => {
                     let bond = match route {
                         Route::Any => Bond::Free {

@@ -40,7 +40,9 @@ enum State {
     Free,
     Waiting {
         op: Op,
-        sent: Option<Instant>,
+        /// When it was submitted, then when it left.
+        since: Instant,
+        sent: bool,
         waiter: Option<Thread>,
     },
     Done(Answer),
@@ -61,7 +63,7 @@ impl Slots {
     }
 
     /// A number for a new request; `None` if there are too many.
-    pub(super) fn open(&mut self, op: Op) -> Option<ReqId> {
+    pub(super) fn open(&mut self, op: Op, now: Instant) -> Option<ReqId> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.entries.len() < Self::MOST => {
@@ -78,24 +80,32 @@ impl Slots {
         entry.generation = entry.generation % (u32::MAX >> INDEX_BITS) + 1;
         entry.state = State::Waiting {
             op,
-            sent: None,
+            since: now,
+            sent: false,
             waiter: None,
         };
         self.unanswered += 1;
         Some(ReqId(entry.generation << INDEX_BITS | index))
     }
 
-    /// Notes when a request left, or that it did not.
-    pub(super) fn sent(&mut self, id: ReqId, at: Option<Instant>) {
-        if let Some(State::Waiting { sent, .. }) = self.state(id) {
-            *sent = at;
+    /// Notes that a request leaves now.
+    pub(super) fn set_sent(&mut self, id: ReqId, now: Instant) {
+        if let Some(State::Waiting { since, sent, .. }) = self.state(id) {
+            (*since, *sent) = (now, true);
         }
     }
 
-    /// When a request left.
-    pub(super) fn sent_at(&mut self, id: ReqId) -> Option<Instant> {
+    /// Notes that a request did not leave after all.
+    pub(super) fn set_unsent(&mut self, id: ReqId) {
+        if let Some(State::Waiting { sent, .. }) = self.state(id) {
+            *sent = false;
+        }
+    }
+
+    /// Whether a request left, and when that was; if it did not, when it was submitted.
+    pub(super) fn progress(&mut self, id: ReqId) -> Option<(bool, Instant)> {
         match self.state(id) {
-            Some(State::Waiting { sent, .. }) => *sent,
+            Some(State::Waiting { since, sent, .. }) => Some((*sent, *since)),
             _ => None,
         }
     }
@@ -229,11 +239,11 @@ mod tests {
     #[test]
     fn a_late_reply_never_meets_a_younger_request() {
         let mut slots = Slots::default();
-        let first = slots.open(Op::READ).unwrap();
+        let first = slots.open(Op::READ, Instant::now()).unwrap();
         slots.abandon(first);
         assert_eq!(slots.unanswered(), 1);
         slots.deliver(first, answer(Op::READ)).unwrap();
-        let second = slots.open(Op::READ).unwrap();
+        let second = slots.open(Op::READ, Instant::now()).unwrap();
         assert_ne!(first, second);
         assert_eq!(
             slots.deliver(first, answer(Op::READ)).unwrap_err(),
@@ -247,7 +257,7 @@ mod tests {
     #[test]
     fn a_reply_of_another_type_is_a_misfit() {
         let mut slots = Slots::default();
-        let id = slots.open(Op::READ).unwrap();
+        let id = slots.open(Op::READ, Instant::now()).unwrap();
         assert_eq!(
             slots.deliver(id, answer(Op::WRITE)).unwrap_err(),
             Misfit::Type(Op::READ)
@@ -258,7 +268,7 @@ mod tests {
     fn numbers_are_never_zero_even_after_all_generations() {
         let mut slots = Slots::default();
         for _ in 0..10_000 {
-            let id = slots.open(Op::READ).unwrap();
+            let id = slots.open(Op::READ, Instant::now()).unwrap();
             assert_ne!(id.0, 0);
             slots.deliver(id, answer(Op::READ)).unwrap();
             slots.take(id).unwrap();

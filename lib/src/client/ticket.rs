@@ -82,7 +82,7 @@ impl Ticket {
         };
         let deadline = Instant::now() + self.timeout;
         let connection = pool.pick(deadline)?;
-        match connection.submit(self.op, TxId::NONE, &payload, deadline) {
+        match connection.submit(self.op, TxId::NONE, &payload, self.timeout) {
             Ok(id) => {
                 self.connection = connection;
                 self.id = id;
@@ -122,8 +122,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if self.open {
-            self.connection
-                .let_go(self.id, Instant::now() + self.timeout);
+            self.connection.let_go(self.id, self.timeout);
         }
     }
 }

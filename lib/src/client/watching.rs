@@ -343,9 +343,8 @@ impl Hub {
         if payload.len() > max {
             return Err(too_long(payload.len()));
         }
-        let deadline = Instant::now() + self.timeout;
         let id = connection
-            .submit(op, TxId::NONE, &payload, deadline)
+            .submit(op, TxId::NONE, &payload, self.timeout)
             .map_err(|failure| match failure {
                 Failure::TimedOut => {
                     if connection.traits.in_flight == InFlight::One {

@@ -168,3 +168,48 @@ fn a_missing_socket_says_what_to_do() {
         assert!(text.contains(part), "{text}");
     }
 }
+
+#[test]
+fn an_answer_that_has_arrived_counts_however_late_its_caller_comes() {
+    let timeout = Duration::from_millis(20);
+    let (answered, all) = mpsc::channel();
+    let client = client_with(timeout, move |_, mut peer| {
+        for _ in 0..3000 {
+            let Some(request) = peer.next() else { return };
+            peer.reply(&request, &[7; 100]);
+        }
+        answered.send(()).unwrap();
+        peer.until_gone();
+    });
+    let pending: Vec<_> = (0..200).map(|_| client.submit_read(&path("/a"))).collect();
+    pending[199].flush();
+    let start = Instant::now();
+    eventually("more than the deadline", || start.elapsed() > 2 * timeout);
+    for pending in pending {
+        assert_eq!(pending.wait().unwrap(), [7; 100]);
+    }
+    drop(all);
+}
+
+#[test]
+fn a_store_that_reads_nothing_costs_many_callers_one_deadline() {
+    let timeout = Duration::from_millis(300);
+    let (done, finished) = mpsc::channel::<()>();
+    let finished = std::sync::Mutex::new(finished);
+    let client = client_with(timeout, move |_, peer| {
+        // Keeps the connection and takes nothing from it.
+        finished.lock().unwrap().recv().unwrap_err();
+        drop(peer);
+    });
+    let start = Instant::now();
+    let value = [7; 4000];
+    let pending: Vec<_> = (0..400)
+        .map(|_| client.submit_write(&path("/v"), &value))
+        .collect();
+    for pending in pending {
+        assert_eq!(pending.wait().unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+    // Several hundred deadlines one after the other would be minutes.
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    drop(done);
+}
