@@ -126,13 +126,13 @@ impl Connection {
             if is_idle && deadline.is_some_and(|at| at <= Instant::now()) {
                 break Err(Failure::TimedOut);
             }
+            is_idle = true;
             if matches!(goal, Goal::Written) && state.outbox.busy {
                 // The writer says when it is done. Reading meanwhile could last until the deadline: perhaps nothing
                 // is under way but requests that are still to be written.
                 state = self.park(state, goal, deadline);
                 continue;
             }
-            is_idle = true;
             state = match state.inbox.take() {
                 Some(inbox) => {
                     let before = state.heard;
