@@ -7,7 +7,7 @@ pub use table::CLASSES;
 use super::layout::Layout;
 
 /// A class of devices: how its directories are called, how its handshake runs, where its rings are announced.
-#[derive(Debug)]
+#[derive(Debug, Eq, PartialEq)]
 pub struct Class {
     /// Short name, unique; for most the name of the frontend's directory.
     pub name: &'static str,
@@ -37,7 +37,7 @@ pub enum Handshake {
 }
 
 /// Where one kind of ring of a class is announced.
-#[derive(Debug)]
+#[derive(Debug, Eq, PartialEq)]
 pub struct RingKeys {
     /// What the ring is for, unique in its class.
     pub role: &'static str,
@@ -52,7 +52,7 @@ pub struct RingKeys {
 }
 
 /// How pages are named.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reference {
     /// One grant reference in this key.
     Grant(&'static str),

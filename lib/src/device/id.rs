@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::class::{Class, GENERIC, PRIMARY_CONSOLE};
+use super::class::{Class, GENERIC, NO_DEVICES, PRIMARY_CONSOLE};
 use super::nodes::Nodes;
 use super::reading::Reading;
 use crate::id::DomId;
@@ -197,6 +197,7 @@ impl Concern {
             }
             ["local", "domain", home, ref rest @ ..] => match (domain(home), rest) {
                 (None, _) => Self::Nothing,
+                (_, ["device", kind, ..]) if NO_DEVICES.contains(kind) => Self::Nothing,
                 // The console's directory holds keys of the domain, too.
                 (
                     Some(_),
@@ -298,6 +299,10 @@ mod tests {
             ),
             ("/libxl/3/type", Concern::Domain(DomId(3))),
             ("/vm/ab/name", Concern::Vm("ab".into())),
+            (
+                "/local/domain/3/device/suspend/event-channel",
+                Concern::Nothing,
+            ),
             ("/local/domain/x/name", Concern::Nothing),
             ("/other/thing", Concern::Nothing),
         ] {

@@ -6,7 +6,9 @@ use xenbus::client::{Client, ClientOptions};
 use xenbus::device::domain::{DomainKind, Vcpus};
 use xenbus::device::layout::Capacity;
 use xenbus::device::ring::{PageReference, Place};
-use xenbus::device::{Circumstances, DeviceId, Host, Reading, Seen, XenbusState, diagnose};
+use xenbus::device::{
+    Circumstances, DeviceId, Host, Reading, Seen, XenbusState, diagnose, explain,
+};
 use xenbus::mirror::{Mirror, MirrorOptions};
 use xenbus::store::{Server, StoreOptions};
 use xenbus::tree::{Snapshot, WalkOptions};
@@ -200,4 +202,21 @@ fn a_map_a_snapshot_and_a_mirror_give_the_same_model() {
     let deadline = Instant::now() + Duration::from_secs(20);
     mirror.wait_fresh(deadline).unwrap();
     assert_eq!(mirror.look(|view| shown(&Host::read(&view))), expected);
+}
+
+#[test]
+fn every_key_of_a_real_host_is_explained_and_no_value_is_called_unreadable() {
+    for text in [C, OXENSTORED, PVH] {
+        for (path, value) in tree(text) {
+            let phantom = path.name().is_some_and(|name| name.starts_with('@'));
+            if phantom || path.depth() < 2 {
+                continue;
+            }
+            let Some(explanation) = explain(&path, Some(&value)) else {
+                panic!("{path} has no explanation");
+            };
+            let says = explanation.says.unwrap_or_default();
+            assert!(!says.contains("unreadable"), "{path}: {says}");
+        }
+    }
 }
