@@ -19,6 +19,7 @@ mod names;
 mod node;
 mod nodes;
 pub mod output;
+mod oxen;
 mod personality;
 mod quota;
 mod request;

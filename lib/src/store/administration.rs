@@ -56,6 +56,10 @@ impl Core {
 
     /// Looks what has become of the domains (the daemon does so at every VIRQ_DOM_EXC).
     pub fn check_domains(&mut self, sink: &mut dyn Sink) {
+        if self.world.rules.oxenstored {
+            self.oxen_check_domains(sink);
+            return;
+        }
         for domid in self.world.domains.known() {
             let life = self.world.domains.life(domid);
             let Some(domain) = self.world.domains.get_mut(domid) else {
@@ -111,12 +115,13 @@ impl Core {
         self.remove_nodes_of(domid, sink);
         let introduced = self.world.domains.is_introduced(domid);
         self.world.domains.forget(domid);
+        self.world.domains.forget_target(domid);
         if introduced {
             self.fire_special(RELEASED, domid, sink);
         }
     }
 
-    fn connections_of(&self, domid: DomId) -> Vec<ConnId> {
+    pub(super) fn connections_of(&self, domid: DomId) -> Vec<ConnId> {
         let of = |identity| identity == Identity::Domain(domid);
         let found = self.connections.iter().filter(|(_, c)| of(c.identity));
         found.map(|(id, _)| *id).collect()

@@ -9,6 +9,9 @@ use crate::id::DomId;
 impl Core {
     /// What is out of order; nothing, unless there is a bug. Takes time in proportion to the store.
     pub fn check_store(&self) -> Vec<String> {
+        if self.world.rules.oxenstored {
+            return self.oxen_check();
+        }
         let mut faults = Vec::new();
         let mut usage = BTreeMap::<DomId, Usage>::new();
         let mut reached = 0;
@@ -40,20 +43,18 @@ impl Core {
                 of.transactions += connection.transactions.len();
             }
         }
-        // Where a node may belong to a domain that never was, nothing can be counted for it.
-        let countable = self.world.rules.owner_must_exist;
         for domid in self.world.domains.known() {
             let (counted, found) = (
                 self.world.domains.usage(domid),
                 usage.remove(&domid).unwrap_or_default(),
             );
-            if counted != found && countable {
+            if counted != found {
                 faults.push(format!(
                     "domain {domid} uses {found:?}, counted are {counted:?}"
                 ));
             }
         }
-        for (domid, usage) in usage.into_iter().filter(|_| countable) {
+        for (domid, usage) in usage {
             faults.push(format!("domain {domid} is not known and uses {usage:?}"));
         }
         let own: usize = self.connections.values().map(|c| c.watches.len()).sum();

@@ -99,8 +99,19 @@ impl Children {
         order
     }
 
+    /// Removes the child with this path, which was at a position when it was made.
+    pub(super) fn remove_at(&mut self, order: u64, path: &str) -> bool {
+        let at_place = self.root.as_ref().and_then(|root| root.get(order));
+        let is_it = |child: &&Child| &**child.path() == path;
+        let found = at_place
+            .filter(is_it)
+            .or_else(|| self.iter().find(is_it))
+            .map(Child::order);
+        found.is_some_and(|order| self.remove(order))
+    }
+
     /// Removes the child at a position.
-    pub(super) fn remove(&mut self, order: u64) -> bool {
+    fn remove(&mut self, order: u64) -> bool {
         let Some(root) = &mut self.root else {
             return false;
         };
@@ -177,6 +188,20 @@ impl Page {
         match self {
             Self::Leaf(children) => children.len(),
             Self::Inner(below) => below.len(),
+        }
+    }
+
+    /// The child at a position.
+    fn get(&self, order: u64) -> Option<&Child> {
+        match self {
+            Self::Leaf(children) => {
+                let index = children.binary_search_by_key(&order, |c| c.order).ok()?;
+                children.get(index)
+            }
+            Self::Inner(below) => {
+                let index = below.partition_point(|b| b.first <= order).checked_sub(1)?;
+                below[index].page.get(order)
+            }
         }
     }
 

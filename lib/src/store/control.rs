@@ -65,35 +65,8 @@ impl Core {
             return Err(Errno::EINVAL);
         };
         let command = COMMANDS.iter().find(|c| c.name.as_bytes() == *name);
-        if self.world.rules.lax_control {
-            self.lax_control(call, name, arguments, sink);
-            return Ok(());
-        }
         let command = command.ok_or(Errno::EINVAL)?;
         (command.run)(self, call, arguments, sink)
-    }
-
-    /// As oxenstored answers: OK to everything, and one line for a domain's quota.
-    fn lax_control(
-        &mut self,
-        call: &Call<'_>,
-        name: &[u8],
-        arguments: &[&[u8]],
-        sink: &mut dyn Sink,
-    ) {
-        match (name, arguments) {
-            (b"print", [text, ..]) => log_print(text, sink),
-            (b"quota", [domid]) if call.caller.privileged => {
-                let domid = DomId(lax::atoi(domid));
-                let nodes = self.world.domains.usage(domid).nodes;
-                let limit = self.world.quotas.nodes;
-                let line = format!("dom{domid} quota: {nodes}/{limit}\0");
-                call.request.reply(sink, line.as_bytes());
-                return;
-            }
-            _ => {}
-        }
-        call.request.ack(sink);
     }
 
     pub(super) fn get_feature(

@@ -8,6 +8,7 @@ use super::access::{Caller, PRIVILEGED};
 use super::domain::Domains;
 use super::node::{Acl, Node};
 use super::output::Sink;
+use super::oxen::Oxen;
 use super::personality::{DOMID_ANY, Rules};
 use super::request::Request;
 use super::space::{Space, World};
@@ -47,6 +48,8 @@ pub(super) struct RingTerms {
 pub struct Core {
     pub(super) world: World,
     pub(super) watches: Watches,
+    /// What is kept instead of tree, watches and transactions by an oxenstored.
+    pub(super) oxen: Oxen,
     pub(super) connections: BTreeMap<ConnId, Connection>,
     last_connection: u64,
 }
@@ -88,6 +91,7 @@ impl Core {
                 rules,
             },
             watches: Watches::default(),
+            oxen: Oxen::new(rules.initial, options.quotas.nodes),
             connections: BTreeMap::new(),
             last_connection: 0,
         };
@@ -128,7 +132,9 @@ impl Core {
             header,
             payload,
         };
-        if let Err(errno) = self.dispatch(&request, sink) {
+        if self.world.rules.oxenstored {
+            self.oxen_dispatch(&request, sink);
+        } else if let Err(errno) = self.dispatch(&request, sink) {
             request.fail(sink, &errno);
         }
     }
@@ -149,7 +155,7 @@ impl Core {
             None => None,
             Some(id) => {
                 let found = connection.transactions.remove(&id);
-                Some(found.ok_or_else(|| rules.unknown_transaction.clone())?)
+                Some(found.ok_or(Errno::ENOENT)?)
             }
         };
         let mut call = Call {
@@ -198,6 +204,7 @@ impl Core {
 
     /// Drops a connection's watches and transactions.
     pub(super) fn reset(&mut self, id: ConnId) {
+        self.oxen.start_anew(id);
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
@@ -268,7 +275,6 @@ enum Kind {
 /// The operation with this code, if the store has it.
 fn operation(op: Op, rules: &Rules) -> Option<(Handler, Kind)> {
     let found: (Handler, Kind) = match op {
-        Op::CONTROL if rules.lax_control => (Core::control, Kind::Anybody),
         Op::CONTROL => (Core::control, Kind::Privileged),
         Op::DIRECTORY => (Core::directory, Kind::Anybody),
         Op::READ => (Core::read, Kind::Anybody),
@@ -288,7 +294,7 @@ fn operation(op: Op, rules: &Rules) -> Option<(Handler, Kind)> {
         Op::RESUME => (Core::resume, Kind::Privileged),
         Op::SET_TARGET => (Core::set_target, Kind::Privileged),
         Op::RESET_WATCHES => (Core::reset_watches, Kind::Anybody),
-        Op::DIRECTORY_PART if rules.directory_part => (Core::directory_part, Kind::Anybody),
+        Op::DIRECTORY_PART => (Core::directory_part, Kind::Anybody),
         Op::GET_FEATURE if rules.feature_operations => (Core::get_feature, Kind::Anybody),
         Op::SET_FEATURE if rules.feature_operations => (Core::set_feature, Kind::Privileged),
         Op::GET_QUOTA if rules.feature_operations => (Core::get_quota, Kind::Privileged),

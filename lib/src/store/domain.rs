@@ -122,11 +122,6 @@ impl Domains {
     /// Forgets a domain. What it uses must have been given back or be gone with it.
     pub(super) fn forget(&mut self, domid: DomId) {
         self.known.remove(&domid);
-        for other in self.known.values_mut() {
-            if other.target == Some(domid) {
-                other.target = None;
-            }
-        }
         for acl in [&mut self.introduce_acl, &mut self.release_acl] {
             let mut entries = acl.entries().to_vec();
             if entries[0].domid == domid {
@@ -136,6 +131,15 @@ impl Domains {
             entries.retain(|entry| std::mem::take(&mut first) || entry.domid != domid);
             if let Some(changed) = Acl::new(&entries) {
                 *acl = changed;
+            }
+        }
+    }
+
+    /// Nobody has the rights of this domain any more.
+    pub(super) fn forget_target(&mut self, domid: DomId) {
+        for other in self.known.values_mut() {
+            if other.target == Some(domid) {
+                other.target = None;
             }
         }
     }

@@ -18,8 +18,6 @@ pub(super) fn node_path<'a>(
     let text = str::from_utf8(name).map_err(|_| Errno::EINVAL)?;
     let path = match name.first() {
         Some(b'/') => Cow::Borrowed(text),
-        // With oxenstored these are ordinary nodes in the root.
-        Some(b'@') if rules.special_nodes => Cow::Owned(format!("/{text}")),
         Some(b'@') => return Err(Errno::EINVAL),
         _ => Cow::Owned(format!("{}/{text}", implicit_path(caller))),
     };

@@ -1,5 +1,7 @@
 //! The operations on nodes.
 
+use std::sync::Arc;
+
 use super::core::{Call, Core};
 use super::lax;
 use super::names;
@@ -36,19 +38,14 @@ impl Core {
         sink: &mut dyn Sink,
     ) -> Result<(), Errno> {
         let path = self.path(call.request.one_string()?, call)?;
-        let rules = self.world.rules;
         let mut space = self.space(call.transaction.as_mut(), call.caller);
         let children = &space.find(&path, Access::Read)?.children;
-        if children.bytes() > PAYLOAD_MAX && !rules.long_replies {
+        if children.bytes() > PAYLOAD_MAX {
             return Err(Errno::E2BIG);
         }
-        let mut names: Vec<&str> = children.iter().map(super::children::Child::name).collect();
-        if rules.sorted_names {
-            names.sort_unstable();
-        }
         let mut payload = Vec::with_capacity(children.bytes());
-        for name in names {
-            payload.extend_from_slice(name.as_bytes());
+        for child in children.iter() {
+            payload.extend_from_slice(child.name().as_bytes());
             payload.push(0);
         }
         call.request.reply(sink, &payload);
@@ -122,14 +119,6 @@ impl Core {
     pub(super) fn write(&mut self, call: &mut Call<'_>, sink: &mut dyn Sink) -> Result<(), Errno> {
         let (name, value) = call.request.string_and_rest()?;
         let path = self.path(name, call)?;
-        if self
-            .world
-            .rules
-            .value_max
-            .is_some_and(|max| value.len() > max)
-        {
-            return Err(Errno::E2BIG);
-        }
         let mut space = self.space(call.transaction.as_mut(), call.caller);
         match space.find(&path, Access::Write) {
             Ok(node) => {
@@ -172,22 +161,7 @@ impl Core {
             Err(errno) => return Err(errno),
         }
         if path == "/" {
-            if !self.world.rules.root_removable {
-                return Err(Errno::EINVAL);
-            }
-            let space = self.space(call.transaction.as_mut(), call.caller);
-            let children = space.node("/").map(|root| &root.children);
-            let children: Vec<_> = children.into_iter().flat_map(|c| c.iter()).collect();
-            let paths: Vec<_> = children.iter().map(|c| c.path().clone()).collect();
-            for child in paths {
-                self.remove_tree(call, &child, sink)?;
-            }
-            call.request.ack(sink);
-            return Ok(());
-        }
-        if self.world.rules.events_after_reply {
-            call.request.ack(sink);
-            return self.remove_tree(call, &path, sink);
+            return Err(Errno::EINVAL);
         }
         self.remove_tree(call, &path, sink)?;
         call.request.ack(sink);
@@ -203,35 +177,10 @@ impl Core {
     ) -> Result<(), Errno> {
         let parent = parent_of(top);
         let mut space = self.space(call.transaction.as_mut(), call.caller);
-        space.look(parent)?;
-        // Nodes are used from the top down, in order, and removed from the bottom up, in order.
-        let transacted = space.transaction.is_some();
-        let mut stack = vec![std::sync::Arc::<str>::from(top)];
-        while transacted && let Some(path) = stack.pop() {
-            space.look(&path)?;
-            let start = stack.len();
-            let children = space.node(&path).map(|node| &node.children);
-            stack.extend(
-                children
-                    .into_iter()
-                    .flat_map(|c| c.iter())
-                    .map(|c| c.path().clone()),
-            );
-            stack[start..].reverse();
+        if !space.look(parent)? {
+            return Err(Errno::EINVAL);
         }
-        let doomed = bottom_up(&space, top);
-        let missing = if self.world.rules.rm_fires_missing && call.transaction.is_none() {
-            let watched = self.watches.watched_below(top);
-            watched
-                .into_iter()
-                .filter(|path| self.world.tree.get(path).is_none())
-                .collect()
-        } else {
-            Vec::new()
-        };
-        for path in missing {
-            self.fire_unchecked(&path, sink);
-        }
+        let (doomed, whole) = doomed(&mut space, top);
         for path in &doomed {
             let reach = if &**path == top {
                 Reach::Above
@@ -249,10 +198,14 @@ impl Core {
         for path in &doomed {
             space.remove(path);
         }
-        space.change_unchecked(parent, |parent| {
-            parent.children.remove(order);
-        });
-        Ok(())
+        let mut listed = false;
+        if whole {
+            space.change_unchecked(parent, |parent| {
+                listed = parent.children.remove_at(order, top);
+            });
+        }
+        // A transaction may see a parent from before a change and a child from after it, or the other way round.
+        if listed { Ok(()) } else { Err(Errno::EIO) }
     }
 
     pub(super) fn set_perms(
@@ -266,14 +219,13 @@ impl Core {
         if entries.is_empty() {
             return Err(Errno::EINVAL);
         }
-        let rules = self.world.rules;
         let limit = self.world.quotas.node_permissions;
         if !call.caller.privileged && super::quota::exceeded(entries.len(), limit) {
-            return Err(rules.quota.clone());
+            return Err(Errno::ENOSPC);
         }
         let entries = entries.into_iter().map(|entry| self.entry(entry));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        if entries[0].ignored && rules.owner_must_exist {
+        if entries[0].ignored {
             return Err(Errno::ENOENT);
         }
         let acl = Acl::new(&entries).ok_or(Errno::EINVAL)?;
@@ -288,7 +240,6 @@ impl Core {
         }
         let path = self.path(name, call)?;
         let mut space = self.space(call.transaction.as_mut(), call.caller);
-        // A caller who is not the owner is refused as one without rights is.
         let node = space.find(&path, Access::Write)?;
         let old = node.acl.clone();
         let settled = super::access::settled(
@@ -296,15 +247,10 @@ impl Core {
             &space.world.domains,
         );
         if !call.caller.owns(&old) {
-            // As for one without rights, what is above counts as looked at.
-            space.nearest_above(&path)?;
-            return Err(Errno::EACCES);
+            return Err(space.refusal(&path)?);
         }
-        if !call.caller.privileged
-            && acl.owner() != old.owner()
-            && let Some(errno) = &rules.give_away
-        {
-            return Err(errno.clone());
+        if !call.caller.privileged && acl.owner() != old.owner() {
+            return Err(Errno::EPERM);
         }
         space.set_acl(&path, acl)?;
         self.changed(call, &path, Some(&settled), sink);
@@ -332,9 +278,6 @@ impl Core {
         if let Some(transaction) = &mut call.transaction {
             transaction.note_event(path, Reach::Above);
             call.request.ack(sink);
-        } else if self.world.rules.events_after_reply {
-            call.request.ack(sink);
-            self.fire(path, Reach::Above, old, sink);
         } else {
             self.fire(path, Reach::Above, old, sink);
             call.request.ack(sink);
@@ -360,20 +303,32 @@ impl Core {
     }
 }
 
-/// The nodes of a subtree, children before parents, in order.
-fn bottom_up(space: &Space<'_>, top: &str) -> Vec<std::sync::Arc<str>> {
-    let mut stack = vec![std::sync::Arc::<str>::from(top)];
-    let mut found = Vec::new();
-    while let Some(path) = stack.pop() {
-        let children = space.node(&path).map(|node| &node.children);
-        stack.extend(
-            children
-                .into_iter()
-                .flat_map(|c| c.iter())
-                .map(|c| c.path().clone()),
-        );
-        found.push(path);
+/// The nodes of a subtree, children before parents, in order; and whether that is all: in a transaction, which uses
+/// them from the top down by this, a child may be listed and missing, and then nothing after it is looked at.
+fn doomed(space: &mut Space<'_>, top: &str) -> (Vec<Arc<str>>, bool) {
+    enum Visit {
+        Enter(Arc<str>),
+        Leave(Arc<str>),
     }
-    found.reverse();
-    found
+    let mut found = Vec::new();
+    let mut stack = vec![Visit::Enter(top.into())];
+    while let Some(visit) = stack.pop() {
+        let path = match visit {
+            Visit::Leave(path) => {
+                found.push(path);
+                continue;
+            }
+            Visit::Enter(path) => path,
+        };
+        if space.transaction.is_some() && !space.look(&path).is_ok_and(|there| there) {
+            return (found, false);
+        }
+        stack.push(Visit::Leave(Arc::clone(&path)));
+        let start = stack.len();
+        let children = space.node(&path).map(|node| &node.children);
+        let children = children.into_iter().flat_map(|children| children.iter());
+        stack.extend(children.map(|child| Visit::Enter(child.path().clone())));
+        stack[start..].reverse();
+    }
+    (found, true)
 }

@@ -73,7 +73,7 @@ impl Space<'_> {
                 && reached(transaction.len(), self.world.quotas.transaction_nodes)
             {
                 transaction.failed = true;
-                return Err(self.world.rules.quota.clone());
+                return Err(Errno::ENOSPC);
             }
             let acl = self
                 .world
@@ -105,8 +105,14 @@ impl Space<'_> {
             // Looked up again, because a node returned on one way only would stay borrowed on the other.
             return self.node(path).ok_or(Errno::ENOENT);
         }
+        Err(self.refusal(path)?)
+    }
+
+    /// The error for a caller without rights on a node that is there. The nodes above are used for it, as for one
+    /// that is missing.
+    pub(super) fn refusal(&mut self, path: &str) -> Result<Errno, Errno> {
         self.nearest_above(path)?;
-        Err(Errno::EACCES)
+        Ok(Errno::EACCES)
     }
 
     /// What a caller who wants `wanted` is told about a missing node.
@@ -114,12 +120,7 @@ impl Space<'_> {
         let above = self.nearest_above(path)?;
         let node = self.node(above).ok_or(Errno::EIO)?;
         let may = grants(self.caller.access(node, &self.world.domains), wanted);
-        // oxenstored asks only whether the direct parent is there.
-        let told = may
-            || self.world.rules.missing_is_no_secret
-                && wanted == Access::Read
-                && above == parent_of(path);
-        Ok(if told { Errno::ENOENT } else { Errno::EACCES })
+        Ok(if may { Errno::ENOENT } else { Errno::EACCES })
     }
 
     /// Path of the nearest existing node above.
@@ -226,7 +227,9 @@ impl Space<'_> {
     ) -> Result<(), Errno> {
         let owner = acl.owner();
         let generation = self.world.tree.generation();
-        if self.world.domains.existing(owner, generation).is_none() {
+        // Within a transaction its owner may have gone, with the node itself; the commit finds that.
+        let exists = self.world.domains.existing(owner, generation).is_some();
+        if !exists && self.transaction.is_none() {
             return Err(Errno::ENOMEM);
         }
         let mut names = 0;
@@ -237,7 +240,7 @@ impl Space<'_> {
             let used = self.world.domains.usage(self.caller.domid).nodes + new;
             let full = !self.caller.privileged && reached(used, self.world.quotas.nodes);
             let result = if full {
-                Err(self.world.rules.quota.clone())
+                Err(Errno::ENOSPC)
             } else {
                 self.check_size(owner, path, None, variable_size(acl.len(), value, names))
             };
@@ -271,7 +274,7 @@ impl Space<'_> {
             return Ok(());
         }
         if reached(rules.node_overhead + new, quotas.node_size) {
-            return Err(rules.quota.clone());
+            return Err(Errno::ENOSPC);
         }
         let fixed = rules.node_overhead + path.len();
         let memory = domains.usage(owner).memory + new + fixed;

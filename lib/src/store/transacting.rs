@@ -27,7 +27,7 @@ impl Core {
             .get(&from)
             .map_or(0, |c| c.transactions.len());
         if !self.space(None, call.caller).may_begin() || open >= PRIVILEGED_MAX {
-            return Err(self.world.rules.quota.clone());
+            return Err(Errno::ENOSPC);
         }
         let number = self.begin(from).ok_or(Errno::EIO)?;
         self.world.tree.advance();
@@ -65,7 +65,7 @@ impl Core {
             let nodes = domain.ok_or(Errno::ENOMEM)?.usage.nodes;
             let after = nodes.saturating_add_signed(change);
             if domid != DomId::DOM0 && reached(after, self.world.quotas.nodes) {
-                return Err(self.world.rules.quota.clone());
+                return Err(Errno::ENOSPC);
             }
         }
         if transaction.conflicts(&self.world.tree) {

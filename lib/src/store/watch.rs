@@ -116,21 +116,6 @@ impl Watches {
         found.into_iter().map(|(_, watch)| watch.clone()).collect()
     }
 
-    /// Paths below `top` that are watched, in byte order.
-    pub(super) fn watched_below(&self, top: &str) -> Vec<Arc<str>> {
-        let mut paths: Vec<_> = self
-            .by_path
-            .keys()
-            .filter(|path| {
-                path.strip_prefix(top)
-                    .is_some_and(|rest| rest.starts_with('/'))
-            })
-            .cloned()
-            .collect();
-        paths.sort_unstable();
-        paths
-    }
-
     /// Number of watches of all connections.
     pub(super) fn len(&self) -> usize {
         self.by_path.values().map(BTreeMap::len).sum()

@@ -67,7 +67,7 @@ impl Core {
         self.watches
             .add(&mut connection.watches, &path, watch.clone());
         call.request.ack(sink);
-        send(&watch, &path, sink, rules.merge_events);
+        send(&watch, &path, sink, true);
         Ok(())
     }
 
@@ -130,15 +130,8 @@ impl Core {
             };
             last = Some((watch.connection, told));
             if told {
-                send(&watch, path, sink, self.world.rules.merge_events);
+                send(&watch, path, sink, true);
             }
-        }
-    }
-
-    /// Tells those who watch exactly this path, whatever its permissions.
-    pub(super) fn fire_unchecked(&self, path: &str, sink: &mut dyn Sink) {
-        for watch in self.watches.concerned(path, Reach::Exact) {
-            send(&watch, path, sink, self.world.rules.merge_events);
         }
     }
 
@@ -160,6 +153,10 @@ impl Core {
     /// Tells those who watch `@introduceDomain` (`which` 0) or `@releaseDomain` (1), for all domains or this one.
     pub(super) fn fire_special(&self, which: usize, domid: DomId, sink: &mut dyn Sink) {
         let name = PHANTOM_NODES[which];
+        if self.world.rules.oxenstored {
+            self.oxen_tell_special(name, sink);
+            return;
+        }
         let Some(acl) = self.special_acl(name.as_bytes()) else {
             return;
         };

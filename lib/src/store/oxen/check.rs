@@ -1,0 +1,40 @@
+//! Is the store in order?
+
+use std::collections::BTreeMap;
+
+use crate::store::core::Core;
+
+impl Core {
+    /// What is out of order; nothing, unless there is a bug.
+    pub(in crate::store) fn oxen_check(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut owned = BTreeMap::<i64, i64>::new();
+        let tree = &self.oxen.tree;
+        tree.root
+            .for_each(&mut |node| *owned.entry(node.perms.owner).or_default() += 1);
+        // The root is not counted when it is made, and nodes that go with their parent's owner stay counted.
+        for (domid, found) in owned.into_iter().filter(|(domid, _)| *domid != 0) {
+            let counted = tree.counts.get(&domid).copied().unwrap_or_default();
+            if counted < found {
+                faults.push(format!(
+                    "domain {domid} has {found} nodes, counted are {counted}"
+                ));
+            }
+        }
+        let watching = self.oxen.watches.connections();
+        let transacting = self
+            .oxen
+            .transactions
+            .keys()
+            .map(|(connection, _)| *connection);
+        for connection in watching.chain(transacting) {
+            if !self.connections.contains_key(&connection) {
+                faults.push(format!(
+                    "connection {} is gone and has something left",
+                    connection.0
+                ));
+            }
+        }
+        faults
+    }
+}
