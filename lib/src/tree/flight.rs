@@ -29,6 +29,11 @@ impl Flight {
         }
     }
 
+    /// Makes sure that the requests, and all before them, are on their way.
+    pub(super) fn flush(&self) {
+        self.names.flush();
+    }
+
     /// Waits for all answers: the node and its children's names, or what the store said if it is not there (any more).
     pub(super) fn land<O: Operations + ?Sized>(
         self,

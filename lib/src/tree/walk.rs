@@ -184,6 +184,15 @@ impl<'a, O: Operations + ?Sized> Walk<'a, O> {
 
     /// Sends requests until the window is full, those first that will be told first.
     fn fill(&mut self) {
+        let before = self.flying.len();
+        self.submit();
+        // The store is to work while we look at what came; the next wait may be far.
+        if let Some((.., last)) = self.flying.back().filter(|_| self.flying.len() > before) {
+            last.flush();
+        }
+    }
+
+    fn submit(&mut self) {
         let each = 1 + usize::from(self.options.values) + usize::from(self.options.perms);
         let window = (self.options.window / each).max(1);
         // Nodes read ahead of their turn are bounded, too.
