@@ -46,7 +46,7 @@ impl ConnectArgs {
     /// A demo host lives as long as the client and its clones.
     ///
     /// # Errors
-    /// What is wrong with an option or the environment, and [`Error::Connect`].
+    /// What is wrong with an option or the environment, and [`crate::Error::Connect`].
     pub fn client(&self) -> Result<Client> {
         Client::with_connector(self.connector()?, self.options())
     }
