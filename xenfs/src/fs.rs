@@ -90,6 +90,7 @@
 //! does not fit; EBUSY for a transaction that conflicted too often; EROFS on a read-only mount; ENAMETOOLONG for a path
 //! that no store takes; EIO for a store that does not answer, was lost or talks nonsense.
 
+mod atomic;
 mod health;
 mod identity;
 mod list;

@@ -1,8 +1,9 @@
 //! Making nodes: MKDIR, MKNOD, and CREATE with `O_EXCL`.
 
 use xenbus::wire::{self, Op};
-use xenbus::{Error, ErrorKind, Operations, StorePath};
+use xenbus::{Error, Operations, StorePath};
 
+use super::atomic::fix_above;
 use super::{Entry, Target, XenFs};
 use crate::errno::{Errno, Result};
 use crate::inode::{Kind, Node, View};
@@ -38,12 +39,8 @@ impl XenFs {
         }) {
             return Err(Errno::EEXIST);
         }
-        self.client.transaction(|transaction| {
-            match transaction.perms(&parent.path) {
-                Err(error) if error.kind() == ErrorKind::Denied => {}
-                Err(error) => return Err(error),
-                Ok(_) => {}
-            }
+        self.atomically(|transaction| {
+            fix_above(transaction, path)?;
             match transaction.perms(path) {
                 Err(error) if error.is_not_found() => transaction.mkdir(path),
                 Err(error) => Err(error),

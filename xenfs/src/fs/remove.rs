@@ -3,6 +3,7 @@
 use xenbus::wire::{self, Op};
 use xenbus::{Operations, StorePath};
 
+use super::atomic::fix_above;
 use super::make::refusal;
 use super::{Target, XenFs};
 use crate::errno::{Errno, Result, of_write};
@@ -51,7 +52,8 @@ impl XenFs {
     /// Removes a node that has no children. The store would remove a whole subtree, so the look and the removal are
     /// one transaction.
     fn remove(&self, path: &StorePath, allowed: Contents) -> Result<()> {
-        self.client.transaction(|transaction| {
+        self.atomically(|transaction| {
+            fix_above(transaction, path)?;
             let children = transaction.submit_directory(path);
             let value = (allowed == Contents::Nothing).then(|| transaction.submit_read(path));
             let empty = children.wait()?.is_empty()

@@ -5,6 +5,7 @@ mod subtree;
 use xenbus::{Operations, StorePath, Transaction};
 
 use self::subtree::Subtree;
+use super::atomic::fix_above;
 use super::{Target, XenFs};
 use crate::errno::{Errno, Result};
 use crate::inode::{Kind, View};
@@ -47,7 +48,6 @@ impl XenFs {
         match (from, to) {
             (Target::Child(from), Target::Child(to)) => {
                 let job = Move {
-                    new_parent: &new_parent.path,
                     from: &from,
                     to: &to,
                     view,
@@ -84,9 +84,8 @@ impl XenFs {
         self.materialize(from)?;
         let known = self.inodes().known(from);
         let inherits = known.made_here && !known.perms_set;
-        let kept_perms = self
-            .client
-            .transaction(|transaction| self.move_in(transaction, job, inherits))??;
+        let kept_perms =
+            self.atomically(|transaction| self.move_in(transaction, job, inherits))??;
         if let Some(number) = self.inodes().recorded(to)
             && let Some(file) = self.handles.held_back(number)
         {
@@ -109,7 +108,8 @@ impl XenFs {
         inherits: bool,
     ) -> xenbus::Result<Result<bool>> {
         let Move { from, to, view, .. } = *job;
-        transaction.perms(job.new_parent)?;
+        fix_above(transaction, from)?;
+        fix_above(transaction, to)?;
         let Some(source) = Subtree::read(transaction, from)? else {
             return Ok(Err(Errno::EXDEV));
         };
@@ -157,7 +157,8 @@ impl XenFs {
     /// A leaf becomes the value of a directory.
     fn move_into_value(&self, from: &StorePath, to: &StorePath, flags: RenameFlags) -> Result<()> {
         self.materialize(from)?;
-        self.client.transaction(|transaction| {
+        self.atomically(|transaction| {
+            fix_above(transaction, from)?;
             let has_children = !transaction.directory(from)?.is_empty();
             let value = transaction.read(from)?;
             if self.kind_of(View::Plain, from, has_children, value.len()) == Kind::Directory {
@@ -182,11 +183,12 @@ impl XenFs {
         to: &StorePath,
         flags: RenameFlags,
     ) -> Result<()> {
-        self.client.transaction(|transaction| {
+        self.atomically(|transaction| {
             let value = transaction.read(from)?;
             if value.is_empty() {
                 return Ok(Err(Errno::ENOENT));
             }
+            fix_above(transaction, to)?;
             match transaction.directory(to) {
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
@@ -209,7 +211,7 @@ impl XenFs {
     }
 
     fn move_value(&self, from: &StorePath, to: &StorePath, flags: RenameFlags) -> Result<()> {
-        self.client.transaction(|transaction| {
+        self.atomically(|transaction| {
             let value = transaction.read(from)?;
             if value.is_empty() {
                 return Ok(Err(Errno::ENOENT));
@@ -238,7 +240,6 @@ impl XenFs {
 
 /// What is to be moved where.
 struct Move<'a> {
-    new_parent: &'a StorePath,
     from: &'a StorePath,
     to: &'a StorePath,
     view: View,

@@ -7,5 +7,6 @@ mod fresh;
 mod guest;
 mod rig;
 mod shape;
+mod soak;
 mod tools;
 mod values;

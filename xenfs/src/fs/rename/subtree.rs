@@ -5,6 +5,7 @@ use xenbus::wire::Op;
 use xenbus::{DomId, Operations, Perms, Result, StorePath, Transaction};
 
 use crate::attr::owned_by;
+use crate::fs::atomic::vanished;
 
 /// Most nodes that are moved in one transaction; a bigger subtree is for `mv` to copy.
 const MOST: usize = 4096;
@@ -41,13 +42,14 @@ impl Subtree {
                     })
                     .collect();
                 for (path, children, value, perms) in asked {
-                    for name in children.wait()? {
+                    let torn = |error| if path == root { error } else { vanished(error) };
+                    for name in children.wait().map_err(torn)? {
                         below.push(path.child(&name)?);
                     }
                     nodes.push(Image {
                         path: path.clone(),
-                        value: value.wait()?,
-                        perms: perms.wait()?,
+                        value: value.wait().map_err(vanished)?,
+                        perms: perms.wait().map_err(vanished)?,
                     });
                 }
                 if nodes.len() + below.len() > MOST {

@@ -250,11 +250,11 @@ fn many_processes_at_once_lose_nothing() {
 #[test]
 fn many_processes_that_make_and_remove_in_one_directory_all_succeed() {
     for_each_mount(|mount| {
-        mount.sh("mkdir t; for i in $(seq 200); do mkdir t/d$i & done; wait");
-        assert_eq!(mount.sh("ls t | wc -l"), "200\n");
-        mount.sh("for i in $(seq 200); do mv t/d$i t/e$i & done; wait");
-        mount.sh("for i in $(seq 200); do (set -C; echo $i > t/f$i) & done; wait");
-        mount.sh("for i in $(seq 200); do rm t/f$i & rmdir t/e$i & done; wait");
+        mount.sh("mkdir t; for i in $(seq 60); do mkdir t/d$i & done; wait");
+        assert_eq!(mount.sh("ls t | wc -l"), "60\n");
+        mount.sh("for i in $(seq 60); do mv t/d$i t/e$i & done; wait");
+        mount.sh("for i in $(seq 60); do (set -C; echo $i > t/f$i) & done; wait");
+        mount.sh("for i in $(seq 60); do rm t/f$i & rmdir t/e$i & done; wait");
         assert_eq!(mount.sh("ls -A t"), "");
     });
 }

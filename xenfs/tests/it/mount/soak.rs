@@ -1,0 +1,129 @@
+//! Local and foreign changes of the same few names at once. Afterwards the mount shows what the store has.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use xenbus::{Operations, StorePath};
+
+use super::rig::{Mount, for_each_mount, path};
+
+/// A generator of small numbers (xorshift), the same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+
+    /// One of 30 colliding names below `t`.
+    fn name(&mut self) -> String {
+        let top = ["a", "b", "c", "d", "e"][usize::try_from(self.below(5)).unwrap()];
+        match self.below(6) {
+            0 => format!("t/{top}"),
+            n => format!("t/{top}/n{n}"),
+        }
+    }
+}
+
+fn rounds() -> u64 {
+    if std::env::var_os("XENBUS_LONG").is_some() {
+        20_000
+    } else {
+        400
+    }
+}
+
+/// Any of these may fail: somebody else was faster.
+fn change_here(mount: &Mount, chance: &mut Chance) {
+    let name = mount.file(&chance.name());
+    let result = match chance.below(8) {
+        0 => fs::create_dir(name),
+        1 => fs::remove_file(name),
+        2 => fs::remove_dir(name),
+        3 => fs::remove_dir_all(name),
+        4 => fs::rename(name, mount.file(&chance.name())),
+        5 => fs::read(name).map(drop),
+        6 => fs::read_dir(name).map(|list| list.for_each(drop)),
+        _ => fs::write(name, chance.below(1000).to_string()),
+    };
+    if let Err(error) = result {
+        let fault = error.raw_os_error();
+        // EIO would be ours.
+        assert_ne!(fault, Some(5), "{error}");
+    }
+}
+
+fn change_there(mount: &Mount, chance: &mut Chance) {
+    let node = path(&format!("/{}", chance.name()));
+    let result = match chance.below(4) {
+        0 => mount.store.rm(&node),
+        1 => mount.store.mkdir(&node),
+        _ => mount
+            .store
+            .write(&node, chance.below(1000).to_string().as_bytes()),
+    };
+    if let Err(error) = result {
+        assert!(error.is_not_found(), "{error}");
+    }
+}
+
+/// Values by path, as the store has them.
+fn in_the_store(mount: &Mount, node: &StorePath, found: &mut BTreeMap<String, String>) {
+    let value = mount.store.read(node).unwrap();
+    found.insert(node.to_string(), String::from_utf8(value).unwrap());
+    for name in mount.store.directory(node).unwrap() {
+        in_the_store(mount, &node.child(&name).unwrap(), found);
+    }
+}
+
+/// Values by path, as the mount shows them.
+fn in_the_mount(mount: &Mount, below: &Path, found: &mut BTreeMap<String, String>) {
+    let name = format!("/{}", below.display());
+    let place = mount.path().join(below);
+    if fs::metadata(&place).unwrap().is_dir() {
+        found.insert(name.clone(), String::new());
+        for entry in fs::read_dir(&place).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name() == ".value" {
+                let content = fs::read_to_string(entry.path()).unwrap();
+                found.insert(name.clone(), content.trim_end().to_owned());
+            } else {
+                in_the_mount(mount, &below.join(entry.file_name()), found);
+            }
+        }
+    } else {
+        let content = fs::read_to_string(&place).unwrap();
+        found.insert(name, content.trim_end().to_owned());
+    }
+}
+
+#[test]
+fn after_colliding_changes_the_mount_shows_what_the_store_has() {
+    for_each_mount(|mount| {
+        mount.put("/t/a/keep", "");
+        std::thread::scope(|scope| {
+            for seed in 1..=3 {
+                scope.spawn(move || {
+                    let mut chance = Chance(0x9e37_79b9 * seed);
+                    (0..rounds()).for_each(|_| change_here(mount, &mut chance));
+                });
+            }
+            for seed in 4..=5 {
+                scope.spawn(move || {
+                    let mut chance = Chance(0x9e37_79b9 * seed);
+                    (0..rounds()).for_each(|_| change_there(mount, &mut chance));
+                });
+            }
+        });
+        mount.settled();
+        mount.put("/t/a/keep", "");
+        let (mut there, mut here) = (BTreeMap::new(), BTreeMap::new());
+        in_the_store(mount, &path("/t"), &mut there);
+        in_the_mount(mount, Path::new("t"), &mut here);
+        assert_eq!(here, there);
+    });
+}
