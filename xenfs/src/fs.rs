@@ -46,7 +46,7 @@
 //! # Changes
 //!
 //! - `mkdir`, `mknod`, `O_EXCL`, `unlink`, `rmdir` and `rename` look and change in one transaction: two clients cannot
-//!   both create a node, and nothing is removed that has just gained a child. After 32 conflicts: EBUSY.
+//!   both create a node, and nothing is removed that has just gained a child. After 64 conflicts: EBUSY.
 //! - `rename` moves a leaf or a subtree of up to 4096 nodes (more: EXDEV, and `mv` copies) with values and permissions.
 //!   In a domain without privilege the moved nodes belong to that domain. `RENAME_NOREPLACE` is honoured, other flags are
 //!   EINVAL.
@@ -81,8 +81,7 @@
 //! - Unreadable nodes are never believed.
 //! - While the store is away operations fail with EIO, at the latest after `timeout=` (those that need a transaction
 //!   after the client's longer deadline for starting one). As long as a store is known to hang, operations fail at once.
-//!   When it is back everything goes
-//!   on, with the same inode numbers, also in working directories inside the mount.
+//!   When it is back everything goes on, with the same inode numbers, also in working directories inside the mount.
 //!
 //! # Errors
 //!

@@ -115,3 +115,20 @@ fn a_node_that_may_be_written_but_not_read_is_written_through_its_value() {
         assert_eq!(mount.get("/local/domain/5/secret"), "s");
     });
 }
+
+#[test]
+fn a_guest_copies_and_moves_trees_and_owns_the_copies() {
+    in_a_guest(&Subdir::Home, |mount| {
+        mount.sh("mkdir data/d; echo 1 > data/d/x; cp -a name data/copy; cp -a data/d data/e");
+        assert_eq!(mount.get("/local/domain/5/data/copy"), "guest");
+        assert_eq!(mount.get("/local/domain/5/data/e/x"), "1");
+        // The host's node cannot be given back to the host: the copy stays the guest's.
+        assert_eq!(mount.perms_of("/local/domain/5/data/copy"), "n5");
+        mount.sh("setfattr -n user.xenstore.perms -v n5,r0 data/d/x; mv data/d data/moved");
+        assert_eq!(mount.perms_of("/local/domain/5/data/moved/x"), "n5,r0");
+        mount.sh("tar cf - -C data moved | tar xf - -C data/e; rm -r data/moved data/copy");
+        assert_eq!(mount.get("/local/domain/5/data/e/moved/x"), "1");
+        mount.sh("sed -i s/1/2/ data/e/x");
+        assert_eq!(mount.get("/local/domain/5/data/e/x"), "2");
+    });
+}
