@@ -4,7 +4,6 @@
 //! element, no `/` at the end except for the root. A path is *absolute* (`/a/b`), *relative* to the caller's own
 //! domain (`a/b`) or *special* (`@introduceDomain`).
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -239,12 +238,6 @@ impl Ord for StorePath {
 impl PartialOrd for StorePath {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
-    }
-}
-
-impl Borrow<str> for StorePath {
-    fn borrow(&self) -> &str {
-        &self.0
     }
 }
 
