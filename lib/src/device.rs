@@ -29,5 +29,6 @@ pub use host::{Device, Host};
 pub use id::{Concern, DeviceId};
 pub use nodes::{Nodes, Note};
 pub use reading::{BadValue, Reading, Text};
+pub use sources::Several;
 pub use state::XenbusState;
 pub use vbd::VbdNumber;

@@ -1,11 +1,13 @@
 //! The whole host: every domain and every device that anybody mentions.
 
+mod discover;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::class::{Class, NO_DEVICES};
+use super::class::Class;
 use super::domain::{self, Domain};
 use super::ends::{Backend, Frontend, Seen, ToolstackEntry};
-use super::id::{BackendPlace, DeviceId, backend_path};
+use super::id::{BackendPlace, Concern, DeviceId};
 use super::nodes::{Folder, Nodes, Note, Notes};
 use super::reading::Reading;
 use super::roles::Roles;
@@ -13,6 +15,9 @@ use super::state::XenbusState;
 use super::vbd::VbdNumber;
 use crate::id::DomId;
 use crate::path::StorePath;
+use discover::{
+    Backends, claims_for, entries_of, frontends_of, numbers_below, serves, serving_domain,
+};
 
 /// Everything at one moment.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +30,8 @@ pub struct Host {
     pub devices: BTreeMap<DeviceId, Device>,
     /// Whether the toolstack keeps entries of its own (`/libxl`).
     pub has_toolstack: bool,
+    /// Domains in which there may be backends, and device models: a device is looked for only there.
+    servers: BTreeSet<DomId>,
 }
 
 /// A device with its two ends.
@@ -64,7 +71,12 @@ impl Host {
         ids.extend(backends.0.keys().cloned());
         domids.extend(managed.iter().copied());
         domids.extend(ids.iter().map(DeviceId::domain));
-        let mut models = domain::device_models(nodes, homes.iter().copied());
+        let servers: BTreeSet<DomId> = homes
+            .iter()
+            .copied()
+            .filter(|home| serves(nodes, *home))
+            .collect();
+        let mut models = domain::device_models(nodes, servers.iter().copied());
         Self {
             roles: Roles::read(nodes, homes.iter().copied()),
             domains: domids
@@ -83,14 +95,37 @@ impl Host {
                 })
                 .collect(),
             has_toolstack: !managed.is_empty(),
+            servers,
         }
+    }
+
+    /// Reads again what a change at `path` concerns, and says what that was.
+    pub fn refresh(&mut self, nodes: &dyn Nodes, path: &StorePath) -> Concern {
+        if let Some(server) = serving_domain(path) {
+            self.servers.insert(server);
+        }
+        let concern = Concern::of(nodes, path);
+        match &concern {
+            Concern::Everything => *self = Self::read(nodes),
+            Concern::Device(id) => self.refresh_device(nodes, id),
+            Concern::Domain(id) => self.refresh_domain(nodes, *id),
+            Concern::Vm(uuid) => {
+                let is_of_vm = |domain: &&Domain| domain.uuid.known() == Some(uuid);
+                let domains = self.domains.values().filter(is_of_vm);
+                for id in domains.map(|domain| domain.id).collect::<Vec<_>>() {
+                    self.refresh_domain(nodes, id);
+                }
+            }
+            Concern::Nothing => {}
+        }
+        concern
     }
 
     /// Reads one device again; the other domains and devices stay as they are. Forgets it if nobody mentions it any
     /// more.
     pub fn refresh_device(&mut self, nodes: &dyn Nodes, id: &DeviceId) {
         let mut claims = Vec::new();
-        for domain in self.domains.keys() {
+        for domain in &self.servers {
             claims.extend(claims_for(nodes, *domain, id));
         }
         let device = Device::join(nodes, id, &claims);
@@ -106,7 +141,7 @@ impl Host {
 
     /// Reads one domain again.
     pub fn refresh_domain(&mut self, nodes: &dyn Nodes, id: DomId) {
-        let mut models = domain::device_models(nodes, self.domains.keys().copied());
+        let mut models = domain::device_models(nodes, self.servers.iter().copied());
         let models = models.remove(&id).unwrap_or_default();
         self.domains.insert(id, Domain::read(nodes, id, models));
     }
@@ -246,102 +281,6 @@ fn read_backend(nodes: &dyn Nodes, remarks: &Notes, path: &StorePath) -> Reading
 fn toolstack_path(id: &DeviceId) -> Option<StorePath> {
     let (domain, kind, index) = (id.domain(), id.kind(), id.index());
     StorePath::parse(format!("/libxl/{domain}/device/{kind}/{index}")).ok()
-}
-
-/// Backends by the device that they claim to serve.
-#[derive(Default)]
-struct Backends(BTreeMap<DeviceId, Vec<StorePath>>);
-
-impl Backends {
-    /// Adds every `/local/domain/<domain>/backend/<kind>/<d>/<index>`.
-    fn add(&mut self, nodes: &dyn Nodes, domain: DomId) {
-        let Ok(top) = StorePath::home(domain).child("backend") else {
-            return;
-        };
-        for (kind, kinds) in below(nodes, &top) {
-            for (front, domains) in below(nodes, &kinds) {
-                let Ok(front) = DomId::parse(&front) else {
-                    continue;
-                };
-                for (index, path) in below(nodes, &domains) {
-                    let id = DeviceId::of_claim(nodes, &path, front, &kind, &index);
-                    self.0.entry(id).or_default().push(path);
-                }
-            }
-        }
-    }
-}
-
-/// The backends in `domain` that claim to serve this one device.
-fn claims_for(nodes: &dyn Nodes, domain: DomId, id: &DeviceId) -> Vec<StorePath> {
-    let Ok(top) = StorePath::home(domain).child("backend") else {
-        return Vec::new();
-    };
-    let front = id.domain().to_string();
-    below(nodes, &top)
-        .into_iter()
-        .filter_map(|(kind, _)| {
-            let path = backend_path(domain, &kind, &front, id.index())?;
-            nodes.value(&path).known()?;
-            let claimed = DeviceId::of_claim(nodes, &path, id.domain(), &kind, id.index());
-            (claimed == *id).then_some(path)
-        })
-        .collect()
-}
-
-fn frontends_of(nodes: &dyn Nodes, domain: DomId, ids: &mut BTreeSet<DeviceId>) {
-    let home = StorePath::home(domain);
-    if let Ok(console) = home.child("console")
-        && nodes.value(&console).known().is_some()
-    {
-        ids.insert(DeviceId::primary_console(domain));
-    }
-    let Ok(top) = home.child("device") else {
-        return;
-    };
-    for (kind, kinds) in below(nodes, &top) {
-        if NO_DEVICES.contains(&kind.as_str()) {
-            continue;
-        }
-        for (index, _) in below(nodes, &kinds) {
-            ids.insert(DeviceId::new(domain, &kind, &index));
-        }
-    }
-}
-
-fn entries_of(nodes: &dyn Nodes, domain: DomId, ids: &mut BTreeSet<DeviceId>) {
-    let Ok(top) = StorePath::parse(format!("/libxl/{domain}/device")) else {
-        return;
-    };
-    for (kind, kinds) in below(nodes, &top) {
-        for (index, path) in below(nodes, &kinds) {
-            ids.insert(DeviceId::of_claim(nodes, &path, domain, &kind, &index));
-        }
-    }
-}
-
-/// Names and paths of the nodes directly below; nothing if they cannot be listed.
-fn below(nodes: &dyn Nodes, path: &StorePath) -> Vec<(String, StorePath)> {
-    match nodes.children(path) {
-        Reading::Known(names) => names
-            .into_iter()
-            .filter_map(|name| {
-                let path = path.child(&name).ok()?;
-                Some((name, path))
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn numbers_below(nodes: &dyn Nodes, path: &str) -> BTreeSet<DomId> {
-    match StorePath::parse(path) {
-        Ok(path) => below(nodes, &path)
-            .into_iter()
-            .filter_map(|(name, _)| DomId::parse(&name).ok())
-            .collect(),
-        Err(_) => BTreeSet::new(),
-    }
 }
 
 #[cfg(test)]

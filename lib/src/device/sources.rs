@@ -42,7 +42,44 @@ impl Nodes for BTreeMap<StorePath, Reading<Vec<u8>>> {
     }
 }
 
-/// What was not asked for counts as denied.
+/// Several trees as one: what one of them holds, or else what one of them is sure of.
+///
+/// For a mirror per subtree, or for a guest that reads its own home and single nodes elsewhere.
+#[derive(Clone, Default)]
+pub struct Several<'a>(pub Vec<&'a dyn Nodes>);
+
+impl Nodes for Several<'_> {
+    fn value(&self, path: &StorePath) -> Reading<Cow<'_, [u8]>> {
+        let mut best = Reading::Denied;
+        for nodes in &self.0 {
+            match nodes.value(path) {
+                Reading::Denied => {}
+                Reading::Missing => best = Reading::Missing,
+                found => return found,
+            }
+        }
+        best
+    }
+
+    fn children(&self, path: &StorePath) -> Reading<Vec<String>> {
+        let mut best: Reading<Vec<String>> = Reading::Denied;
+        for nodes in &self.0 {
+            best = match (best, nodes.children(path)) {
+                (Reading::Known(mut names), Reading::Known(more)) => {
+                    names.extend(more);
+                    names.sort_unstable();
+                    names.dedup();
+                    Reading::Known(names)
+                }
+                (known @ Reading::Known(_), _) | (known, Reading::Denied) => known,
+                (_, other) => other,
+            };
+        }
+        best
+    }
+}
+
+/// What was not asked for, inside the snapshot or outside of it, counts as denied.
 impl Nodes for Snapshot {
     fn value(&self, path: &StorePath) -> Reading<Cow<'_, [u8]>> {
         value(
@@ -59,7 +96,7 @@ impl Nodes for Snapshot {
     }
 }
 
-/// What was not asked for counts as denied.
+/// What is not mirrored counts as denied: below the top what was not asked for, and everything outside of it.
 impl Nodes for View<'_> {
     fn value(&self, path: &StorePath) -> Reading<Cow<'_, [u8]>> {
         value(
@@ -85,12 +122,19 @@ impl Nodes for View<'_> {
 /// Paths in their order.
 trait Sorted {
     fn first(&self, from: Bound<&StorePath>) -> Option<&StorePath>;
+
+    /// Whether a path that is not there is certainly missing.
+    fn covers(&self, path: &StorePath) -> bool;
 }
 
 impl<V> Sorted for BTreeMap<StorePath, V> {
     fn first(&self, from: Bound<&StorePath>) -> Option<&StorePath> {
         let mut range = self.range::<StorePath, _>((from, Bound::Unbounded));
         range.next().map(|(path, _)| path)
+    }
+
+    fn covers(&self, _: &StorePath) -> bool {
+        true
     }
 }
 
@@ -104,11 +148,20 @@ impl Sorted for Snapshot {
         });
         nodes.get(at).map(|node| &node.path)
     }
+
+    fn covers(&self, path: &StorePath) -> bool {
+        path.is_within(self.top())
+    }
 }
 
 impl Sorted for View<'_> {
     fn first(&self, from: Bound<&StorePath>) -> Option<&StorePath> {
         View::first(*self, from).map(|node| &node.path)
+    }
+
+    fn covers(&self, path: &StorePath) -> bool {
+        // The top is the first of all nodes. Without it nothing is known: it may not have been read yet.
+        Sorted::first(self, Bound::Unbounded).is_some_and(|top| path.is_within(top))
     }
 }
 
@@ -127,7 +180,8 @@ fn value<'a>(
     match own {
         Some(own) => own.map(Cow::Borrowed),
         None if has_children(tree, path) => Reading::Known(Cow::Borrowed(b"")),
-        None => Reading::Missing,
+        None if tree.covers(path) => Reading::Missing,
+        None => Reading::Denied,
     }
 }
 
@@ -137,10 +191,11 @@ fn children(
     own: Option<Reading<()>>,
 ) -> Reading<Vec<String>> {
     let names = names_below(tree, path);
-    if names.is_empty() {
-        own.unwrap_or_default().map(|()| names)
-    } else {
-        Reading::Known(names)
+    match own {
+        _ if !names.is_empty() => Reading::Known(names),
+        Some(own) => own.map(|()| names),
+        None if tree.covers(path) => Reading::Missing,
+        None => Reading::Denied,
     }
 }
 

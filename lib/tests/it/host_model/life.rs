@@ -106,24 +106,10 @@ fn reading_only_what_changed_gives_the_same_model_after_every_event() {
     let mut partial = 0;
     replay(|now, nodes, changed| {
         let all = Host::read(nodes);
-        match changed.map(|path| Concern::of(nodes, path)) {
-            Some(Concern::Everything) => host = Host::read(nodes),
-            Some(Concern::Device(id)) => {
-                partial += 1;
-                host.refresh_device(nodes, &id);
-            }
-            Some(Concern::Domain(id)) => {
-                partial += 1;
-                host.refresh_domain(nodes, id);
-            }
-            Some(Concern::Vm(uuid)) => {
-                let of_vm = |domain: &&xenbus::device::Domain| domain.uuid.known() == Some(&uuid);
-                let ids: Vec<_> = host.domains.values().filter(of_vm).map(|d| d.id).collect();
-                for id in ids {
-                    host.refresh_domain(nodes, id);
-                }
-            }
-            Some(Concern::Nothing) | None => {}
+        if let Some(path) = changed
+            && host.refresh(nodes, path) != Concern::Everything
+        {
+            partial += 1;
         }
         assert_eq!(shown(&host), shown(&all), "at {now:?}: {changed:?}");
     });

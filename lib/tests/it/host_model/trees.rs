@@ -7,7 +7,7 @@ use xenbus::device::domain::{DomainKind, Vcpus};
 use xenbus::device::layout::Capacity;
 use xenbus::device::ring::{PageReference, Place};
 use xenbus::device::{
-    Circumstances, DeviceId, Host, Reading, Seen, XenbusState, diagnose, explain,
+    Circumstances, DeviceId, Host, Reading, Seen, Several, XenbusState, diagnose, explain,
 };
 use xenbus::mirror::{Mirror, MirrorOptions};
 use xenbus::store::{Server, StoreOptions};
@@ -217,6 +217,49 @@ fn every_key_of_a_real_host_is_explained_and_no_value_is_called_unreadable() {
             };
             let says = explanation.says.unwrap_or_default();
             assert!(!says.contains("unreadable"), "{path}: {says}");
+        }
+    }
+}
+
+#[test]
+fn a_simulated_host_is_healthy_and_so_are_its_guests_own_views() {
+    let host = xenbus::demo::Host::start(&xenbus::demo::Scenario::find("quiet").unwrap()).unwrap();
+    let snapshot = |domid, top: &str| {
+        let connector = host.connector(domid);
+        let client = Client::with_connector(connector, ClientOptions::default()).unwrap();
+        Snapshot::take(&client, &super::path(top), WalkOptions::default()).unwrap()
+    };
+    let all = snapshot(DomId(0), "/");
+    let model = Host::read(&all);
+    let findings = diagnose(&model, None, &Circumstances::default());
+    assert_eq!(brief(&findings), []);
+    let guests: Vec<DomId> = model.devices.keys().map(DeviceId::domain).collect();
+    assert!(!guests.is_empty());
+    for guest in guests {
+        let home = snapshot(guest, &format!("/local/domain/{guest}"));
+        let own = Host::read(&home);
+        assert_eq!(
+            own.devices_of(guest).count(),
+            model.devices_of(guest).count()
+        );
+        for device in own.devices_of(guest) {
+            assert_eq!(device.back_seen(), Seen::Hidden, "{}", device.id);
+            assert_eq!(device.front_seen(), model.devices[&device.id].front_seen());
+        }
+        let findings = diagnose(&own, None, &Circumstances::default());
+        assert_eq!(brief(&findings), []);
+        // With what the guest may read of its backends, the model is whole.
+        let back = own.devices_of(guest).find_map(|device| {
+            let front = device.front.known()?;
+            let path = front.backend.known()?.as_str();
+            (device.id.kind() != "console").then(|| (device.id.clone(), snapshot(guest, path)))
+        });
+        if let Some((id, back)) = back {
+            let both = Host::read(&Several(vec![&home, &back]));
+            assert_eq!(
+                both.devices[&id].back_seen(),
+                model.devices[&id].back_seen()
+            );
         }
     }
 }
