@@ -7,6 +7,7 @@
 
 mod access;
 mod administration;
+mod bytes;
 mod check;
 mod children;
 mod connection;
@@ -53,6 +54,9 @@ pub struct StoreOptions {
     pub quotas: Quotas,
     /// Bytes that may wait for a client that does not read, before it is disconnected.
     pub output_max: usize,
+    /// Bytes of nodes, watches and open transactions that the store may hold in all, as quotas count them: no daemon
+    /// limits what privileged clients write, but memory has an end. Beyond it writes fail with ENOMEM.
+    pub memory_max: usize,
     /// Where lines for an operator go: by default to standard error.
     pub log: Log,
 }
@@ -64,6 +68,7 @@ impl StoreOptions {
             personality,
             quotas: Quotas::of(personality),
             output_max: 16 * 1024 * 1024,
+            memory_max: 1024 * 1024 * 1024,
             log: Arc::new(|line| eprintln!("xenbus store: {line}")),
         }
     }
@@ -81,6 +86,7 @@ impl fmt::Debug for StoreOptions {
             .field("personality", &self.personality)
             .field("quotas", &self.quotas)
             .field("output_max", &self.output_max)
+            .field("memory_max", &self.memory_max)
             .finish_non_exhaustive()
     }
 }

@@ -148,7 +148,7 @@ impl Core {
             }
             if !owned {
                 let start = stack.len();
-                stack.extend(node.children.iter().map(|child| child.path().clone()));
+                stack.extend(node.children.iter().map(|child| child.path_below(&path)));
                 stack[start..].reverse();
                 continue;
             }

@@ -15,33 +15,46 @@ impl Core {
         let mut faults = Vec::new();
         let mut usage = BTreeMap::<DomId, Usage>::new();
         let mut reached = 0;
-        let mut stack: Vec<(std::sync::Arc<str>, u64)> = vec![("/".into(), 0)];
-        while let Some((path, order)) = stack.pop() {
-            let Some(node) = self.world.tree.get(&path) else {
+        let mut memory = 0;
+        let mut stack = vec![(std::sync::Arc::from("/"), self.world.tree.find("/"))];
+        while let Some((path, id)) = stack.pop() {
+            let Some((id, node)) = id.and_then(|id| Some((id, self.world.tree.node(id)?))) else {
                 faults.push(format!("{path} is listed by its parent and missing"));
                 continue;
             };
             reached += 1;
-            if node.order != order {
-                faults.push(format!("{path} is not at its place in its parent's list"));
+            if self.world.tree.find(&path) != Some(id) || !self.world.tree.is_indexed(id) {
+                faults.push(format!("{path} is not found, or its children are not"));
             }
+            memory += self.world.footprint(path.len(), node);
             let of = usage.entry(node.acl.owner()).or_default();
             of.nodes += 1;
             of.memory += self.world.rules.node_overhead + node.variable_size() + path.len();
             let children = node.children.iter();
-            stack.extend(children.map(|child| (child.path().clone(), child.order())));
+            stack.extend(children.map(|child| (child.path_below(&path), child.node())));
         }
         if reached != self.world.tree.len() {
             let lost = self.world.tree.len() - reached.min(self.world.tree.len());
             faults.push(format!("{lost} nodes are listed by no parent"));
         }
         for connection in self.connections.values() {
+            memory += connection.watches.memory();
+            memory += connection.watches.len() * super::watching::WATCH;
+            memory += connection
+                .transactions
+                .values()
+                .map(|t| t.memory)
+                .sum::<usize>();
             if let Identity::Domain(domid) = connection.identity {
                 let of = usage.entry(domid).or_default();
                 of.watches += connection.watches.len();
                 of.memory += connection.watches.memory();
                 of.transactions += connection.transactions.len();
             }
+        }
+        if memory != self.world.memory {
+            let counted = self.world.memory;
+            faults.push(format!("{memory} bytes are held, counted are {counted}"));
         }
         for domid in self.world.domains.known() {
             let (counted, found) = (

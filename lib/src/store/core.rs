@@ -85,10 +85,12 @@ impl Core {
         let release = Acl::new(&release).unwrap_or_else(|| Acl::owned(Access::None, DomId::DOM0));
         let mut core = Self {
             world: World {
-                tree: Tree::default(),
+                tree: Tree::new(Node::new(Acl::owned(Access::None, DomId::DOM0), b"")),
                 domains: Domains::new(release),
                 quotas: options.quotas,
                 rules,
+                memory: 0,
+                memory_max: options.memory_max,
             },
             watches: Watches::default(),
             oxen: Oxen::new(rules.initial, options.quotas.nodes),
@@ -208,8 +210,14 @@ impl Core {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        let open = std::mem::take(&mut connection.transactions).len();
+        let transactions = std::mem::take(&mut connection.transactions);
+        let open = transactions.len();
+        for transaction in transactions.values() {
+            self.world.release(transaction);
+        }
         let (watches, memory) = (connection.watches.len(), connection.watches.memory());
+        let held = memory + watches * super::watching::WATCH;
+        self.world.memory = self.world.memory.saturating_sub(held);
         self.watches.remove_all(&mut connection.watches);
         if let Identity::Domain(domid) = connection.identity {
             self.world.domains.charge(domid, |usage| {
@@ -235,9 +243,6 @@ impl Core {
     }
 
     fn make_initial_nodes(&mut self) {
-        let mut root = Node::new(Acl::owned(Access::None, DomId::DOM0), b"");
-        root.generation = self.world.tree.advance();
-        self.world.tree.put(&"/".into(), root.into());
         self.world.charge("/");
         self.world.count_node(DomId::DOM0, 1);
         for (path, value) in self.world.rules.initial {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bytes::Bytes;
 use super::children::Children;
 use crate::id::DomId;
 use crate::perms::{Access, Perm};
@@ -12,10 +13,8 @@ pub(super) struct Node {
     /// Changes with every change of the node itself, its list of children included; a transaction that used the node
     /// fails if it differs at the commit.
     pub(super) generation: u64,
-    /// Position in the parent's list of children.
-    pub(super) order: u64,
     pub(super) acl: Acl,
-    pub(super) value: Box<[u8]>,
+    pub(super) value: Bytes,
     pub(super) children: Children,
 }
 
@@ -24,7 +23,6 @@ impl Node {
     pub(super) fn new(acl: Acl, value: &[u8]) -> Self {
         Self {
             generation: 0,
-            order: 0,
             acl,
             value: value.into(),
             children: Children::default(),
@@ -44,7 +42,7 @@ pub(super) fn variable_size(entries: usize, value: usize, children: usize) -> us
 
 /// Permissions of a node; never empty. Most nodes share their parent's.
 #[derive(Clone, Debug)]
-pub(super) struct Acl(Arc<[Entry]>);
+pub(super) struct Acl(Arc<Box<[Entry]>>);
 
 /// One entry.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,12 +66,12 @@ impl From<Perm> for Entry {
 impl Acl {
     /// Permissions from entries, of which there must be one.
     pub(super) fn new(entries: &[Entry]) -> Option<Self> {
-        (!entries.is_empty()).then(|| Self(entries.into()))
+        (!entries.is_empty()).then(|| Self(Arc::new(entries.into())))
     }
 
     /// One entry: `domid` owns the node, all others get `access`.
     pub(super) fn owned(access: Access, domid: DomId) -> Self {
-        Self(Arc::new([Perm::new(access, domid).into()]))
+        Self(Arc::new(Box::new([Perm::new(access, domid).into()])))
     }
 
     /// Number of entries.
@@ -109,14 +107,14 @@ impl Acl {
         for (index, entry) in entries.iter_mut().enumerate() {
             change(index, entry);
         }
-        Self(entries.into())
+        Self(Arc::new(entries.into()))
     }
 
     /// The payload of GET_PERMS. Numbers are shown signed, as the daemon does.
     pub(super) fn to_wire(&self) -> Vec<u8> {
         use std::io::Write as _;
         let mut wire = Vec::with_capacity(self.len() * 4);
-        for entry in &*self.0 {
+        for entry in self.entries() {
             let number = entry.domid.0.cast_signed();
             // Writing into a Vec cannot fail.
             drop(write!(wire, "{}{number}\0", entry.access.letter()));

@@ -1,13 +1,10 @@
 //! The operations on nodes.
 
-use std::sync::Arc;
-
 use super::core::{Call, Core};
 use super::lax;
 use super::names;
 use super::node::{Acl, Entry, variable_size};
 use super::output::Sink;
-use super::space::Space;
 use super::transaction::Reach;
 use super::tree::parent_of;
 use crate::id::DomId;
@@ -45,7 +42,7 @@ impl Core {
         }
         let mut payload = Vec::with_capacity(children.bytes());
         for child in children.iter() {
-            payload.extend_from_slice(child.name().as_bytes());
+            payload.extend_from_slice(child.name());
             payload.push(0);
         }
         call.request.reply(sink, &payload);
@@ -78,7 +75,7 @@ impl Core {
         let (children, within) = node.children.iter_from(offset);
         let mut skipped = within;
         for child in children {
-            let rest = &child.name().as_bytes()[skipped..];
+            let rest = &child.name()[skipped..];
             if payload.len() - start + rest.len() >= room {
                 break;
             }
@@ -180,32 +177,21 @@ impl Core {
         if !space.look(parent)? {
             return Err(Errno::EINVAL);
         }
-        let (doomed, whole) = doomed(&mut space, top);
-        for path in &doomed {
-            let reach = if &**path == top {
-                Reach::Above
-            } else {
-                Reach::Exact
-            };
-            match &mut call.transaction {
-                Some(transaction) => transaction.note_event(path, reach),
-                // While the node's permissions can still be seen.
-                None => self.fire(path, reach, None, sink),
+        if space.transaction.is_some() {
+            return space.remove_noted(top);
+        }
+        // While the nodes' permissions can still be seen. Mostly nobody watches anything below.
+        if self.watches.watched_below(top).next().is_some() {
+            let doomed = self.space(None, call.caller).doomed(top).0;
+            for path in doomed.iter().filter(|path| &***path != top) {
+                self.fire(path, Reach::Exact, None, sink);
             }
         }
-        let mut space = self.space(call.transaction.as_mut(), call.caller);
-        let order = space.node(top).map_or(0, |node| node.order);
-        for path in &doomed {
-            space.remove(path);
-        }
-        let mut listed = false;
-        if whole {
-            space.change_unchecked(parent, |parent| {
-                listed = parent.children.remove_at(order, top);
-            });
-        }
-        // A transaction may see a parent from before a change and a child from after it, or the other way round.
-        if listed { Ok(()) } else { Err(Errno::EIO) }
+        self.fire(top, Reach::Above, None, sink);
+        let mut space = self.space(None, call.caller);
+        space.remove_subtree(top);
+        space.change_unchecked(parent, |_| {});
+        Ok(())
     }
 
     pub(super) fn set_perms(
@@ -301,34 +287,4 @@ impl Core {
             domains.release_acl = acl;
         }
     }
-}
-
-/// The nodes of a subtree, children before parents, in order; and whether that is all: in a transaction, which uses
-/// them from the top down by this, a child may be listed and missing, and then nothing after it is looked at.
-fn doomed(space: &mut Space<'_>, top: &str) -> (Vec<Arc<str>>, bool) {
-    enum Visit {
-        Enter(Arc<str>),
-        Leave(Arc<str>),
-    }
-    let mut found = Vec::new();
-    let mut stack = vec![Visit::Enter(top.into())];
-    while let Some(visit) = stack.pop() {
-        let path = match visit {
-            Visit::Leave(path) => {
-                found.push(path);
-                continue;
-            }
-            Visit::Enter(path) => path,
-        };
-        if space.transaction.is_some() && !space.look(&path).is_ok_and(|there| there) {
-            return (found, false);
-        }
-        stack.push(Visit::Leave(Arc::clone(&path)));
-        let start = stack.len();
-        let children = space.node(&path).map(|node| &node.children);
-        let children = children.into_iter().flat_map(|children| children.iter());
-        stack.extend(children.map(|child| Visit::Enter(child.path().clone())));
-        stack[start..].reverse();
-    }
-    (found, true)
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::access::{Caller, settled};
+use super::children::name_of;
 use super::domain::Domains;
 use super::node::{Acl, Node, variable_size};
 use super::personality::Rules;
 use super::quota::{Quotas, exceeded, reached};
-use super::transaction::Transaction;
-use super::tree::{Tree, parent_of};
+use super::transaction::{Reach, Transaction};
+use super::tree::{NodeId, Tree, parent_of};
 use crate::id::DomId;
 use crate::perms::Access;
 use crate::wire::Errno;
@@ -20,30 +21,81 @@ pub(super) struct World {
     pub(super) domains: Domains,
     pub(super) quotas: Quotas,
     pub(super) rules: &'static Rules,
+    /// Bytes of the nodes, watches and open transactions of everybody, without what each costs at least.
+    pub(super) memory: usize,
+    /// The most that [`World::has_room`] allows.
+    pub(super) memory_max: usize,
 }
 
+/// Bytes that a node costs beyond what quotas count, about.
+const NODE: usize = 96;
+/// Bytes that a node costs a transaction that has used it, beyond its path and value, about.
+const USED: usize = 256;
+
 impl World {
+    /// Whether so many bytes more may be held, while others are given back.
+    pub(super) fn has_room(&self, gained: usize, lost: usize) -> bool {
+        let held = self.memory + NODE * self.tree.len();
+        held + gained <= self.memory_max.saturating_add(lost)
+    }
+
+    /// A transaction is over.
+    pub(super) fn release(&mut self, transaction: &Transaction) {
+        self.memory = self.memory.saturating_sub(transaction.memory);
+    }
+
     /// Bytes that a node counts in its owner's memory.
-    fn footprint(&self, path: &str, node: &Node) -> usize {
-        self.rules.node_overhead + node.variable_size() + path.len()
+    pub(super) fn footprint(&self, path_len: usize, node: &Node) -> usize {
+        self.rules.node_overhead + node.variable_size() + path_len
+    }
+
+    /// Takes bytes out of a domain's memory.
+    pub(super) fn discharge(&mut self, owner: DomId, bytes: usize) {
+        self.memory = self.memory.saturating_sub(bytes);
+        self.domains.charge(owner, |usage| {
+            usage.memory = usage.memory.saturating_sub(bytes);
+        });
     }
 
     /// Takes a node out of its owner's memory, before it is changed or removed.
     pub(super) fn uncharge(&mut self, path: &str) {
-        if let Some(node) = self.tree.get(path) {
-            let (owner, bytes) = (node.acl.owner(), self.footprint(path, node));
-            self.domains.charge(owner, |usage| {
-                usage.memory = usage.memory.saturating_sub(bytes);
-            });
+        if let Some(id) = self.tree.find(path) {
+            self.uncharge_node(id, path.len());
+        }
+    }
+
+    fn uncharge_node(&mut self, id: NodeId, path_len: usize) {
+        if let Some(node) = self.tree.node(id) {
+            let (owner, bytes) = (node.acl.owner(), self.footprint(path_len, node));
+            self.discharge(owner, bytes);
         }
     }
 
     /// Puts a node into its owner's memory, after it was made or changed.
     pub(super) fn charge(&mut self, path: &str) {
-        if let Some(node) = self.tree.get(path) {
-            let (owner, bytes) = (node.acl.owner(), self.footprint(path, node));
+        if let Some(id) = self.tree.find(path) {
+            self.charge_node(id, path.len());
+        }
+    }
+
+    fn charge_node(&mut self, id: NodeId, path_len: usize) {
+        if let Some(node) = self.tree.node(id) {
+            let (owner, bytes) = (node.acl.owner(), self.footprint(path_len, node));
+            self.memory += bytes;
             self.domains.charge(owner, |usage| usage.memory += bytes);
         }
+    }
+
+    /// Changes the list of a node's children.
+    pub(super) fn change_list(
+        &mut self,
+        id: NodeId,
+        path_len: usize,
+        change: impl FnOnce(&mut Tree),
+    ) {
+        self.uncharge_node(id, path_len);
+        change(&mut self.tree);
+        self.charge_node(id, path_len);
     }
 
     /// Counts a node more or less for its owner.
@@ -75,12 +127,19 @@ impl Space<'_> {
                 transaction.failed = true;
                 return Err(Errno::ENOSPC);
             }
+            let bytes = USED + path.len();
+            if !self.world.has_room(bytes, 0) {
+                transaction.failed = true;
+                return Err(Errno::ENOMEM);
+            }
             let acl = self
                 .world
                 .tree
                 .get(path)
                 .map(|node| settled(node, &self.world.domains));
             transaction.fix(path, &self.world.tree, acl);
+            transaction.memory += bytes;
+            self.world.memory += bytes;
         }
         Ok(transaction.get(path).is_some())
     }
@@ -143,9 +202,14 @@ impl Space<'_> {
         change: impl FnOnce(&mut Node),
     ) -> Result<(), Errno> {
         let node = self.node(path).ok_or(Errno::ENOENT)?;
-        let (owner, old_size) = (node.acl.owner(), node.variable_size());
-        self.check_size(owner, path, Some(old_size), size)
+        let owner = node.acl.owner();
+        let old = self.world.footprint(path.len(), node);
+        self.check_growth(owner, path, (0, old), size)
             .inspect_err(|_| self.fail())?;
+        if let Some(transaction) = &mut self.transaction {
+            transaction.memory += size;
+            self.world.memory += size;
+        }
         self.change_unchecked(path, change);
         Ok(())
     }
@@ -169,11 +233,13 @@ impl Space<'_> {
             }
             return;
         }
-        self.world.uncharge(path);
-        if let Some(node) = self.world.tree.get_mut(path) {
-            apply(node);
+        if let Some(id) = self.world.tree.find(path) {
+            self.world.uncharge_node(id, path.len());
+            if let Some(node) = self.world.tree.node_mut(id) {
+                apply(node);
+            }
+            self.world.charge_node(id, path.len());
         }
-        self.world.charge(path);
     }
 
     /// Makes a node with everything missing above it. It must have been looked for.
@@ -194,26 +260,65 @@ impl Space<'_> {
         }
         self.check_creation(&missing, &acl, value.len(), parent_path, parent_size)?;
         let top = missing.last().cloned().ok_or(Errno::EEXIST)?;
-        let order = self
-            .node(parent_path)
-            .map_or(0, |parent| parent.children.next_order());
-        let mut below: Option<Arc<str>> = None;
-        for path in missing {
-            let mut node = Node::new(acl.clone(), if below.is_none() { value } else { b"" });
-            if Arc::ptr_eq(&path, &top) {
-                node.order = order;
+        let name = name_of(&top);
+        let size = parent_size + name.len() + 1;
+        let mut nodes: Vec<(Arc<str>, Node)> = missing
+            .into_iter()
+            .enumerate()
+            .map(|(index, path)| {
+                let mut node = Node::new(acl.clone(), if index == 0 { value } else { b"" });
+                node.generation = self.world.tree.advance();
+                (path, node)
+            })
+            .collect();
+        if self.transaction.is_some() {
+            for index in 0..nodes.len() {
+                if let Some((below, _)) = index.checked_sub(1).and_then(|b| nodes.get(b)) {
+                    let below = Arc::clone(below);
+                    nodes[index]
+                        .1
+                        .children
+                        .push(name_of(&below).as_bytes(), None);
+                }
             }
-            if let Some(child) = below {
-                // The position is 0, which is also what a new node has.
-                node.children.push(child);
+            for (path, node) in nodes {
+                self.note_made(&path, node);
             }
-            self.insert(&path, node);
-            below = Some(path);
+            return self.change(parent_path, size, |parent| {
+                parent.children.push(name.as_bytes(), None);
+            });
         }
-        let size = parent_size + super::children::name_of(&top).len() + 1;
-        self.change(parent_path, size, |parent| {
-            parent.children.push(top);
-        })
+        self.attach(parent_path, nodes)
+    }
+
+    /// Puts new nodes (from the bottom, each the only child of the next) below a parent.
+    fn attach(&mut self, parent_path: &str, nodes: Vec<(Arc<str>, Node)>) -> Result<(), Errno> {
+        let world = &mut *self.world;
+        let mut parent = world.tree.find(parent_path).ok_or(Errno::EIO)?;
+        let generation = world.tree.advance();
+        world.uncharge_node(parent, parent_path.len());
+        if let Some(node) = world.tree.node(parent) {
+            // Entries whose domain has gone must be marked before the new generation hides their age.
+            let acl = settled(node, &world.domains);
+            world.tree.renew(parent, acl, generation);
+        }
+        let mut made = vec![(parent, parent_path.len())];
+        for (path, node) in nodes.into_iter().rev() {
+            let owner = node.acl.owner();
+            let name = name_of(&path).as_bytes();
+            let Some(id) = world.tree.attach(parent, name, node) else {
+                // Four thousand million nodes: the limit on memory is reached long before.
+                break;
+            };
+            world.count_node(owner, 1);
+            parent = id;
+            made.push((parent, path.len()));
+        }
+        for (id, path_len) in made {
+            // With the child in its list.
+            world.charge_node(id, path_len);
+        }
+        Ok(())
     }
 
     /// Whether the quotas allow the nodes `missing` (from the bottom) below a parent.
@@ -234,6 +339,8 @@ impl Space<'_> {
         }
         let mut names = 0;
         let mut value = value;
+        // Bytes of the new nodes, which their owner will have when the next is made.
+        let mut made = 0;
         for (index, path) in missing.iter().enumerate() {
             // Within a transaction only the commit knows how many there will be.
             let new = if self.transaction.is_some() { 0 } else { index };
@@ -242,27 +349,45 @@ impl Space<'_> {
             let result = if full {
                 Err(Errno::ENOSPC)
             } else {
-                self.check_size(owner, path, None, variable_size(acl.len(), value, names))
+                let size = variable_size(acl.len(), value, names);
+                let result = self.check_size(owner, path, made, size);
+                if self.transaction.is_none() {
+                    made += self.world.rules.node_overhead + size + path.len();
+                }
+                result
             };
             result.inspect_err(|_| {
                 if index > 0 || !full {
                     self.fail();
                 }
             })?;
-            names = super::children::name_of(path).len() + 1;
+            names = name_of(path).len() + 1;
             value = 0;
         }
-        self.check_size(owner, parent, Some(parent_size), parent_size + names)
+        // The parent is counted as it was.
+        let old = self.world.rules.node_overhead + parent_size + parent.len();
+        self.check_growth(owner, parent, (made, old), parent_size + names)
             .inspect_err(|_| self.fail())
     }
 
-    /// Whether the quotas allow a node of this size.
+    /// Whether the quotas allow a new node of this size, while its owner also gets so many bytes of others.
     fn check_size(
         &self,
         owner: DomId,
         path: &str,
-        old: Option<usize>,
-        new: usize,
+        others: usize,
+        size: usize,
+    ) -> Result<(), Errno> {
+        self.check_growth(owner, path, (others, 0), size)
+    }
+
+    /// Whether the quotas allow a node of this size, while its owner gets and loses so many other bytes.
+    fn check_growth(
+        &self,
+        owner: DomId,
+        path: &str,
+        (gained, lost): (usize, usize),
+        size: usize,
     ) -> Result<(), Errno> {
         let World {
             domains,
@@ -270,46 +395,132 @@ impl Space<'_> {
             rules,
             ..
         } = &*self.world;
+        let bytes = rules.node_overhead + size + path.len();
+        if !self.world.has_room(gained + bytes, lost) {
+            return Err(Errno::ENOMEM);
+        }
         if self.caller.privileged {
             return Ok(());
         }
-        if reached(rules.node_overhead + new, quotas.node_size) {
+        if reached(rules.node_overhead + size, quotas.node_size) {
             return Err(Errno::ENOSPC);
         }
-        let fixed = rules.node_overhead + path.len();
-        let memory = domains.usage(owner).memory + new + fixed;
-        let memory = memory.saturating_sub(old.map_or(0, |old| old + fixed));
-        if owner != DomId::DOM0 && reached(memory, quotas.memory) {
+        let memory = domains.usage(owner).memory + gained + bytes;
+        if owner != DomId::DOM0 && reached(memory.saturating_sub(lost), quotas.memory) {
             return Err(Errno::ENOMEM);
         }
         Ok(())
     }
 
-    fn insert(&mut self, path: &Arc<str>, mut node: Node) {
-        node.generation = self.world.tree.advance();
-        let owner = node.acl.owner();
+    /// A node that the transaction has made.
+    fn note_made(&mut self, path: &str, node: Node) {
         if let Some(transaction) = &mut self.transaction {
+            transaction.memory += node.variable_size();
+            self.world.memory += node.variable_size();
+            transaction.note_owned(node.acl.owner(), 1);
             transaction.set(path, Some(node));
-            transaction.note_owned(owner, 1);
-        } else {
-            self.world.tree.put(path, Arc::new(node));
-            self.world.charge(path);
-            self.world.count_node(owner, 1);
         }
     }
 
-    /// Removes one node that was looked at, not caring for its parent or children.
-    pub(super) fn remove(&mut self, path: &str) {
-        let Some(owner) = self.node(path).map(|node| node.acl.owner()) else {
-            return;
-        };
-        if let Some(transaction) = &mut self.transaction {
+    /// Removes a node other than the root with all below, within the transaction, and notes the events.
+    pub(super) fn remove_noted(&mut self, top: &str) -> Result<(), Errno> {
+        let (doomed, whole) = self.doomed(top);
+        for path in &doomed {
+            let reach = if &**path == top {
+                Reach::Above
+            } else {
+                Reach::Exact
+            };
+            if let Some(transaction) = &mut self.transaction {
+                transaction.note_event(path, reach);
+            }
+        }
+        for path in &doomed {
+            self.note_removed(path);
+        }
+        let (parent, name) = (parent_of(top), name_of(top).as_bytes());
+        // Where the child is in the store itself it mostly is here too.
+        let hint = self.world.tree.find(parent);
+        let hint = hint.and_then(|id| Some(self.world.tree.child(id, name)?.order()));
+        let mut listed = false;
+        if whole {
+            self.change_unchecked(parent, |parent| {
+                listed = parent.children.remove_named(hint, name);
+            });
+        }
+        // A transaction may see a parent from before a change and a child from after it, or the other way round.
+        if listed { Ok(()) } else { Err(Errno::EIO) }
+    }
+
+    /// The nodes of a subtree, children before parents, in order; and whether that is all: in a transaction, which uses
+    /// them from the top down by this, a child may be listed and missing, and then nothing after it is looked at.
+    pub(super) fn doomed(&mut self, top: &str) -> (Vec<Arc<str>>, bool) {
+        enum Visit {
+            Enter(Arc<str>),
+            Leave(Arc<str>),
+        }
+        let mut found = Vec::new();
+        let mut stack = vec![Visit::Enter(top.into())];
+        while let Some(visit) = stack.pop() {
+            let path = match visit {
+                Visit::Leave(path) => {
+                    found.push(path);
+                    continue;
+                }
+                Visit::Enter(path) => path,
+            };
+            if self.transaction.is_some() && !self.look(&path).is_ok_and(|there| there) {
+                return (found, false);
+            }
+            stack.push(Visit::Leave(Arc::clone(&path)));
+            let start = stack.len();
+            let children = self.node(&path).map(|node| &node.children);
+            let children = children.into_iter().flat_map(|children| children.iter());
+            stack.extend(children.map(|child| Visit::Enter(child.path_below(&path))));
+            stack[start..].reverse();
+        }
+        (found, true)
+    }
+
+    /// Removes one node from the transaction, not caring for its parent or children.
+    pub(super) fn note_removed(&mut self, path: &str) {
+        let owner = self.node(path).map(|node| node.acl.owner());
+        if let Some(transaction) = &mut self.transaction
+            && let Some(owner) = owner
+        {
             transaction.set(path, None);
             transaction.note_owned(owner, -1);
-        } else {
-            self.world.uncharge(path);
-            self.world.tree.take(path);
-            self.world.count_node(owner, -1);
+        }
+    }
+
+    /// Removes a node other than the root with all below from the store itself.
+    pub(super) fn remove_subtree(&mut self, path: &str) {
+        let world = &mut *self.world;
+        let Some(parent) = world.tree.find(parent_of(path)) else {
+            return;
+        };
+        // Neighbours mostly have the same owner: counted together.
+        let mut gone: Vec<(DomId, isize, usize)> = Vec::new();
+        let overhead = world.rules.node_overhead;
+        let name = name_of(path).as_bytes();
+        let parent_len = parent_of(path).len();
+        world.uncharge_node(parent, parent_len);
+        world
+            .tree
+            .detach_all(parent, name, path.len(), |node, len| {
+                let (owner, bytes) = (node.acl.owner(), overhead + node.variable_size() + len);
+                match gone.last_mut() {
+                    Some((of, nodes, sum)) if *of == owner => {
+                        *nodes -= 1;
+                        *sum += bytes;
+                    }
+                    _ => gone.push((owner, -1, bytes)),
+                }
+            });
+        world.charge_node(parent, parent_len);
+        for (owner, nodes, bytes) in gone {
+            world.discharge(owner, bytes);
+            world.count_node(owner, nodes);
         }
     }
 

@@ -1,16 +1,39 @@
 //! TRANSACTION_START and TRANSACTION_END.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::children::name_of;
 use super::core::{Call, ConnId, Core, Identity};
+use super::node::Acl;
 use super::output::Sink;
 use super::quota::reached;
-use super::transaction::{Transaction, Used};
+use super::transaction::{Reach, Transaction, Used};
+use super::tree::parent_of;
 use crate::id::DomId;
 use crate::wire::Errno;
 
 /// Open transactions that a privileged connection may have; no daemon limits them, but memory has an end.
 const PRIVILEGED_MAX: usize = 100_000;
+
+/// A change that a commit has carried out.
+struct Done {
+    path: Arc<str>,
+    /// The node was there before.
+    existed: bool,
+    /// Permissions before.
+    acl: Option<Acl>,
+    event: Option<Reach>,
+}
+
+/// How many levels a path is below the root.
+fn depth(path: &str) -> usize {
+    if path == "/" {
+        0
+    } else {
+        path.matches('/').count()
+    }
+}
 
 impl Core {
     pub(super) fn transaction_start(
@@ -47,6 +70,7 @@ impl Core {
             _ => return Err(Errno::EINVAL),
         };
         let transaction = call.transaction.take().ok_or(Errno::ENOENT)?;
+        self.world.release(&transaction);
         self.count_transaction_end(call.request.from);
         if commit {
             self.commit(transaction, sink)?;
@@ -72,29 +96,87 @@ impl Core {
             return Err(Errno::EAGAIN);
         }
         let owned: Vec<_> = transaction.owned().collect();
-        for used in transaction.into_changes() {
-            self.apply(used, sink);
-        }
+        let events = self.apply(transaction.into_changes());
         for (domid, change) in owned {
             self.world.count_node(domid, change);
         }
+        self.fire_commit(&events, sink);
         Ok(())
     }
 
-    /// Carries out one change of a commit, with its event.
-    fn apply(&mut self, used: Used, sink: &mut dyn Sink) {
+    /// Carries out the changes of a commit.
+    fn apply(&mut self, mut changes: Vec<Used>) -> Vec<Done> {
         let world = &mut self.world;
-        world.uncharge(&used.path);
-        match used.node {
-            Some(mut node) => {
-                Arc::make_mut(&mut node).generation = world.tree.advance();
-                world.tree.put(&used.path, node);
-                world.charge(&used.path);
+        for used in &mut changes {
+            if let Some(node) = &mut used.node {
+                node.generation = world.tree.advance();
             }
-            None => drop(world.tree.take(&used.path)),
         }
-        if let Some(reach) = used.event {
-            self.fire(&used.path, reach, used.acl.as_ref(), sink);
+        // What goes, from the bottom up; then what comes, from the top down: a parent's list promises its new children.
+        let mut order: Vec<usize> = (0..changes.len()).collect();
+        order.sort_by_key(|at| depth(&changes[*at].path));
+        for at in order.iter().rev() {
+            let used = &changes[*at];
+            if used.generation.is_some() && (used.remade || used.node.is_none()) {
+                world.uncharge(&used.path);
+                let parent = world.tree.find(parent_of(&used.path));
+                if let Some(parent) = parent {
+                    let name = name_of(&used.path).as_bytes();
+                    world.change_list(parent, parent_of(&used.path).len(), |tree| {
+                        drop(tree.detach(parent, name));
+                    });
+                }
+            }
+        }
+        for at in order {
+            let used = &mut changes[at];
+            let Some(node) = used.node.take() else {
+                continue;
+            };
+            if used.generation.is_some() && !used.remade {
+                if let Some(id) = world.tree.find(&used.path) {
+                    world.uncharge(&used.path);
+                    world.tree.replace(id, node);
+                }
+            } else if let Some(parent) = world.tree.find(parent_of(&used.path)) {
+                world
+                    .tree
+                    .fulfil(parent, name_of(&used.path).as_bytes(), node);
+            }
+            world.charge(&used.path);
+        }
+        let done = changes.into_iter().map(|used| Done {
+            existed: used.generation.is_some(),
+            path: used.path,
+            acl: used.acl,
+            event: used.event,
+        });
+        done.collect()
+    }
+
+    /// The events of a commit, in the order of the changes. Each is for those who may know of it when this change and
+    /// those before it are done, and the others are not yet.
+    fn fire_commit(&self, done: &[Done], sink: &mut dyn Sink) {
+        if !self.watches.any() {
+            return;
+        }
+        let places: HashMap<&str, usize> = done
+            .iter()
+            .enumerate()
+            .map(|(at, d)| (&*d.path, at))
+            .collect();
+        for (at, change) in done.iter().enumerate() {
+            let Some(reach) = change.event else {
+                continue;
+            };
+            let parent = places
+                .get(parent_of(&change.path))
+                .filter(|place| **place > at);
+            let parent = parent.map(|place| {
+                let parent = &done[*place];
+                parent.acl.as_ref().filter(|_| parent.existed)
+            });
+            self.fire_at(&change.path, reach, change.acl.as_ref(), parent, sink);
         }
     }
 

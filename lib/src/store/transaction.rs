@@ -17,6 +17,8 @@ pub(super) struct Transaction {
     index: HashMap<Arc<str>, usize>,
     /// Change of the number of nodes that a domain owns.
     owned: BTreeMap<DomId, isize>,
+    /// Bytes that it holds, about.
+    pub(super) memory: usize,
     /// Something was done by half: it can only be given up.
     pub(super) failed: bool,
 }
@@ -30,7 +32,9 @@ pub(super) struct Used {
     /// Permissions when first used.
     pub(super) acl: Option<Acl>,
     /// The node as the transaction sees it.
-    pub(super) node: Option<Arc<Node>>,
+    pub(super) node: Option<Node>,
+    /// It was there and was removed; if it is there now it is another.
+    pub(super) remade: bool,
     pub(super) modified: bool,
     /// An event is due at the commit.
     pub(super) event: Option<Reach>,
@@ -59,13 +63,14 @@ impl Transaction {
     /// Fixes a node that is used for the first time.
     pub(super) fn fix(&mut self, path: &str, tree: &Tree, acl: Option<Acl>) {
         let path: Arc<str> = path.into();
-        let node = tree.share(&path);
+        let node = tree.get(&path).cloned();
         self.index.insert(Arc::clone(&path), self.used.len());
         self.used.push(Used {
             path,
             generation: node.as_ref().map(|n| n.generation),
             acl,
             node,
+            remade: false,
             modified: false,
             event: None,
         });
@@ -73,14 +78,14 @@ impl Transaction {
 
     /// A node that was used, as the transaction sees it.
     pub(super) fn get(&self, path: &str) -> Option<&Node> {
-        self.used[*self.index.get(path)?].node.as_deref()
+        self.used[*self.index.get(path)?].node.as_ref()
     }
 
     /// A node that was used, to be changed.
     pub(super) fn get_mut(&mut self, path: &str) -> Option<&mut Node> {
         let used = &mut self.used[*self.index.get(path)?];
         used.modified = true;
-        used.node.as_mut().map(Arc::make_mut)
+        used.node.as_mut()
     }
 
     /// Makes or removes a node that was used.
@@ -88,7 +93,8 @@ impl Transaction {
         if let Some(at) = self.index.get(path) {
             let used = &mut self.used[*at];
             used.modified = true;
-            used.node = node.map(Arc::new);
+            used.remade |= node.is_none() && used.generation.is_some();
+            used.node = node;
         }
     }
 
@@ -123,11 +129,11 @@ impl Transaction {
     }
 
     /// What was changed, in the order of first use.
-    pub(super) fn into_changes(self) -> impl Iterator<Item = Used> {
+    pub(super) fn into_changes(self) -> Vec<Used> {
         // Unchanged nodes give up their share before anything is written, so that nothing is copied for them.
         let (changed, unchanged): (Vec<_>, Vec<_>) =
             self.used.into_iter().partition(|used| used.modified);
         drop(unchanged);
-        changed.into_iter()
+        changed
     }
 }

@@ -1,6 +1,7 @@
 //! All watches, found by the path that changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::core::ConnId;
@@ -22,6 +23,8 @@ pub(super) struct Watch {
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     by_path: HashMap<Arc<str>, BTreeMap<u64, Watch>>,
+    /// The same paths, in order.
+    paths: BTreeSet<Arc<str>>,
     next: u64,
 }
 
@@ -59,6 +62,9 @@ impl Watches {
         let path: Arc<str> = path.into();
         own.by_key
             .insert((Arc::clone(&path), Arc::clone(&watch.token)), order);
+        if !self.by_path.contains_key(&path) {
+            self.paths.insert(Arc::clone(&path));
+        }
         self.by_path.entry(path).or_default().insert(order, watch);
     }
 
@@ -83,6 +89,7 @@ impl Watches {
             here.remove(&order);
             if here.is_empty() {
                 self.by_path.remove(path);
+                self.paths.remove(path);
             }
         }
     }
@@ -114,6 +121,21 @@ impl Watches {
             found.sort_unstable_by_key(|(order, _)| *order);
         }
         found.into_iter().map(|(_, watch)| watch.clone()).collect()
+    }
+
+    /// Paths below `top` that are watched, in byte order.
+    pub(super) fn watched_below<'a>(&'a self, top: &str) -> impl Iterator<Item = &'a Arc<str>> {
+        // A path below continues with a slash: no name that only begins alike.
+        let start: Arc<str> = [top, "/"].concat().into();
+        let range = (Bound::Excluded(Arc::clone(&start)), Bound::Unbounded);
+        self.paths
+            .range(range)
+            .take_while(move |path| path.starts_with(&*start))
+    }
+
+    /// Whether there is any watch.
+    pub(super) fn any(&self) -> bool {
+        !self.by_path.is_empty()
     }
 
     /// Number of watches of all connections.

@@ -18,6 +18,9 @@ use crate::wire::{Errno, PAYLOAD_MAX};
 /// Watches that a privileged connection may have; no daemon limits them, but memory has an end.
 const PRIVILEGED_MAX: usize = 100_000;
 
+/// Bytes that a watch costs beyond its path and token, about.
+pub(super) const WATCH: usize = 256;
+
 impl Core {
     pub(super) fn watch(&mut self, call: &mut Call<'_>, sink: &mut dyn Sink) -> Result<(), Errno> {
         let [name, token] = call.request.first_strings()?;
@@ -39,6 +42,9 @@ impl Core {
             return Err(Errno::EEXIST);
         }
         let bytes = path.len() + token.len();
+        if !self.world.has_room(bytes + WATCH, 0) {
+            return Err(Errno::ENOMEM);
+        }
         if call.caller.privileged {
             if connection.watches.len() >= PRIVILEGED_MAX {
                 return Err(Errno::ENOSPC);
@@ -52,6 +58,7 @@ impl Core {
                 return Err(Errno::ENOMEM);
             }
         }
+        self.world.memory += bytes + WATCH;
         if let Identity::Domain(domid) = connection.identity {
             self.world.domains.charge(domid, |usage| {
                 usage.watches += 1;
@@ -88,8 +95,9 @@ impl Core {
         if !self.watches.remove(&mut connection.watches, &path, token) {
             return Err(Errno::ENOENT);
         }
+        let bytes = path.len() + token.len();
+        self.world.memory = self.world.memory.saturating_sub(bytes + WATCH);
         if let Identity::Domain(domid) = connection.identity {
-            let bytes = path.len() + token.len();
             self.world.domains.charge(domid, |usage| {
                 usage.watches = usage.watches.saturating_sub(1);
                 usage.memory = usage.memory.saturating_sub(bytes);
@@ -109,7 +117,8 @@ impl Core {
         sink: &mut dyn Sink,
     ) -> Result<(), Errno> {
         // A transaction that the request named goes with the others.
-        if call.transaction.take().is_some() {
+        if let Some(transaction) = call.transaction.take() {
+            self.world.release(&transaction);
             self.count_transaction_end(call.request.from);
         }
         self.reset(call.request.from);
@@ -120,13 +129,25 @@ impl Core {
     /// Tells of a change of `path` whoever watches it and may know. `old`: permissions before the change, if they
     /// changed: who could read the node then is told too.
     pub(super) fn fire(&self, path: &str, reach: Reach, old: Option<&Acl>, sink: &mut dyn Sink) {
+        self.fire_at(path, reach, old, None, sink);
+    }
+
+    /// As [`Core::fire`], as if the parent still had these permissions, or (`Some(None)`) were not there yet.
+    pub(super) fn fire_at(
+        &self,
+        path: &str,
+        reach: Reach,
+        old: Option<&Acl>,
+        parent: Option<Option<&Acl>>,
+        sink: &mut dyn Sink,
+    ) {
         let mut last: Option<(ConnId, bool)> = None;
         for watch in self.watches.concerned(path, reach) {
             let told = match last {
                 Some((connection, told)) if connection == watch.connection => told,
                 _ => self
                     .caller_of(watch.connection)
-                    .is_some_and(|watcher| self.may_know(watcher, path, old)),
+                    .is_some_and(|watcher| self.may_know(watcher, path, old, parent)),
             };
             last = Some((watch.connection, told));
             if told {
@@ -136,7 +157,13 @@ impl Core {
     }
 
     /// Who can read the node or its parent, or could before, may know that it changed.
-    fn may_know(&self, watcher: Caller, path: &str, old: Option<&Acl>) -> bool {
+    fn may_know(
+        &self,
+        watcher: Caller,
+        path: &str,
+        old: Option<&Acl>,
+        parent: Option<Option<&Acl>>,
+    ) -> bool {
         let domains = &self.world.domains;
         let reads = |path: &str| {
             let node = self.world.tree.get(path)?;
@@ -146,7 +173,11 @@ impl Core {
             || match reads(path) {
                 None => false,
                 Some(true) => true,
-                Some(false) => reads(parent_of(path)).unwrap_or(false),
+                Some(false) => match parent {
+                    None => reads(parent_of(path)).unwrap_or(false),
+                    Some(before) => before
+                        .is_some_and(|acl| watcher.access_by(acl, u64::MAX, domains).can_read()),
+                },
             }
     }
 
