@@ -52,7 +52,8 @@ pub struct StoreOptions {
     pub personality: Personality,
     /// Limits on what a domain may use.
     pub quotas: Quotas,
-    /// Bytes that may wait for a client that does not read, before it is disconnected.
+    /// Bytes that may wait for a client that does not read, before it is disconnected. For all clients together 16 times
+    /// as much may wait, then the one is disconnected for which the most does.
     pub output_max: usize,
     /// Bytes of nodes, watches and open transactions that the store may hold in all, as quotas count them: no daemon
     /// limits what privileged clients write, but memory has an end. Beyond it writes fail with ENOMEM.

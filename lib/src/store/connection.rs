@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno as OsError;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use super::output::Output;
+use super::output::{Output, Waiting};
 use super::server::ring::RingEnd;
 use crate::transport::ring::{Broken, RingError};
 use crate::wire::{HEADER_SIZE, Header, PAYLOAD_MAX};
@@ -71,11 +71,11 @@ pub(super) struct Interest {
 
 impl Stream {
     /// Takes a non-blocking connected socket, or a ring.
-    pub(super) fn new(link: Link) -> Self {
+    pub(super) fn new(link: Link, waiting: &Waiting) -> Self {
         Self {
             link,
             input: Vec::new(),
-            output: Output::default(),
+            output: Output::new(waiting.clone()),
             dirty: false,
             doomed: None,
             interest: Interest {
@@ -168,7 +168,7 @@ impl Stream {
             return false;
         }
         self.input = Vec::new();
-        self.output = Output::default();
+        self.output.clear();
         true
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::core::ConnId;
 use crate::id::{DomId, ReqId, TxId};
@@ -25,6 +27,17 @@ pub trait Sink {
     fn log(&mut self, line: &str);
 }
 
+/// Counts the bytes that wait for all clients of a store.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    /// The bytes.
+    pub fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Bytes waiting for one client.
 #[derive(Debug)]
 pub struct Output {
@@ -34,20 +47,32 @@ pub struct Output {
     /// Where in `bytes` an event with this hash ends.
     events: HashMap<u64, usize>,
     hasher: RandomState,
+    waiting: Waiting,
 }
 
-impl Default for Output {
-    fn default() -> Self {
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl Output {
+    /// An empty queue whose bytes are counted by `waiting`.
+    pub fn new(waiting: Waiting) -> Self {
         Self {
             bytes: Vec::new(),
             sent: 0,
             events: HashMap::new(),
             hasher: RandomState::new(),
+            waiting,
         }
     }
-}
 
-impl Output {
+    /// Drops what waits.
+    pub fn clear(&mut self) {
+        self.advance(self.unsent().len());
+    }
+
     /// Adds a reply.
     pub fn push_reply(&mut self, header: Header, payload: &[u8]) {
         self.push(header, &[payload]);
@@ -92,6 +117,9 @@ impl Output {
         // Payloads are bounded far below this by what a request can cause.
         header.len = u32::try_from(len).unwrap_or(u32::MAX);
         self.bytes.reserve(HEADER_SIZE + len);
+        self.waiting
+            .0
+            .fetch_add(HEADER_SIZE + len, Ordering::Relaxed);
         self.bytes.extend_from_slice(&header.to_bytes());
         for part in parts {
             self.bytes.extend_from_slice(part);
@@ -105,7 +133,9 @@ impl Output {
 
     /// Takes note that the first `count` of the unsent bytes were sent.
     pub fn advance(&mut self, count: usize) {
-        self.sent = (self.sent + count).min(self.bytes.len());
+        let count = count.min(self.bytes.len() - self.sent);
+        self.sent += count;
+        self.waiting.0.fetch_sub(count, Ordering::Relaxed);
         if self.sent == self.bytes.len() {
             self.bytes.clear();
             self.events.clear();
@@ -138,7 +168,7 @@ mod tests {
 
     #[test]
     fn an_equal_event_is_merged_only_while_the_first_is_unsent() {
-        let mut output = Output::default();
+        let mut output = Output::new(Waiting::default());
         assert!(event(&mut output, "/a") > 0);
         assert!(event(&mut output, "/b") > 0);
         assert_eq!(event(&mut output, "/a"), 0);
@@ -152,8 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_for_all_is_counted_until_it_is_sent_or_dropped() {
+        let waiting = Waiting::default();
+        let (mut one, mut other) = (Output::new(waiting.clone()), Output::new(waiting.clone()));
+        let bytes = event(&mut one, "/a") + event(&mut other, "/b");
+        assert_eq!(waiting.bytes(), bytes);
+        one.advance(10);
+        assert_eq!(waiting.bytes(), bytes - 10);
+        drop(other);
+        one.clear();
+        assert_eq!(waiting.bytes(), 0);
+    }
+
+    #[test]
     fn sent_bytes_are_given_back_and_pending_events_still_merge() {
-        let mut output = Output::default();
+        let mut output = Output::new(Waiting::default());
         let header = Header {
             op: Op::READ,
             req_id: ReqId(1),

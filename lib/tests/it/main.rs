@@ -12,6 +12,7 @@ mod foreign;
 mod given_up;
 mod host_model;
 mod hostile;
+mod hostile_store;
 mod mirror;
 mod peer;
 mod ring;

@@ -87,7 +87,8 @@ impl State {
         let Some(id) = self.core.connect(Identity::Domain(domid)) else {
             return Ok(());
         };
-        self.add(id, Stream::new(Link::Ring(Box::new(ring))), poller)?;
+        let stream = Stream::new(Link::Ring(Box::new(ring)), &self.outlet.waiting);
+        self.add(id, stream, poller)?;
         self.rings.served.insert(id, domid);
         // It may have waited for this.
         self.exchange(id);

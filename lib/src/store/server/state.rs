@@ -12,7 +12,7 @@ use crate::id::DomId;
 use crate::store::connection::{Doom, Interest, Link, Next, Stream, next_message};
 use crate::store::core::{ConnId, Core, Identity};
 use crate::store::listener::{Accepted, Listener};
-use crate::store::output::Sink;
+use crate::store::output::{Sink, Waiting};
 use crate::wire::Header;
 
 /// Bytes read at once: many requests for one system call, few enough that other clients wait briefly.
@@ -49,7 +49,12 @@ pub(super) struct Outlet {
     /// Domains that were introduced, or again, and whose rings are to be looked at.
     pub(super) introduced: Vec<DomId>,
     output_max: usize,
+    /// Of all streams.
+    pub(super) waiting: Waiting,
 }
+
+/// How many times as much as for one client may wait for all.
+const FULL_QUEUES: usize = 16;
 
 impl Outlet {
     /// A stream to which something is to be added.
@@ -80,6 +85,22 @@ impl Outlet {
                 stream.doomed.get_or_insert(Doom::NotReading);
             }
         }
+        while self.waiting.bytes() > max.saturating_mul(FULL_QUEUES) && self.doom_longest() {}
+    }
+
+    /// Dooms the client for which the most waits, and forgets it.
+    fn doom_longest(&mut self) -> bool {
+        let waiting = |stream: &Stream| stream.output.unsent().len();
+        let longest = self.streams.iter().max_by_key(|(_, s)| waiting(s));
+        let Some((id, _)) = longest.filter(|(_, s)| waiting(s) > 0) else {
+            return false;
+        };
+        let id = *id;
+        if let Some(stream) = self.stream(id) {
+            stream.doomed.get_or_insert(Doom::NotReading);
+            stream.output.clear();
+        }
+        true
     }
 }
 
@@ -87,6 +108,9 @@ impl Sink for Outlet {
     fn reply(&mut self, to: ConnId, header: Header, payload: &[u8]) {
         if let Some(stream) = self.stream(to) {
             stream.output.push_reply(header, payload);
+        }
+        if self.waiting.bytes() > self.output_max {
+            self.bound(to);
         }
     }
 
@@ -122,6 +146,7 @@ impl State {
                 lines: Vec::new(),
                 introduced: Vec::new(),
                 output_max,
+                waiting: Waiting::default(),
             },
             listeners: Vec::new(),
             rings: Rings::default(),
@@ -155,7 +180,8 @@ impl State {
             return Ok(None);
         };
         let link = Link::Socket(server.into());
-        self.add(id, Stream::new(link), poller)?;
+        let stream = Stream::new(link, &self.outlet.waiting);
+        self.add(id, stream, poller)?;
         Ok(Some(client))
     }
 
@@ -197,8 +223,9 @@ impl State {
             };
             match place.listener.accept() {
                 Accepted::Client(client) => {
+                    let stream = Stream::new(Link::Socket(client), &self.outlet.waiting);
                     if let Some(id) = self.core.connect(Identity::Socket)
-                        && let Err(error) = self.add(id, Stream::new(Link::Socket(client)), poller)
+                        && let Err(error) = self.add(id, stream, poller)
                     {
                         self.outlet
                             .lines
@@ -326,8 +353,8 @@ impl State {
                 id.0
             )),
             Doom::NotReading => self.outlet.lines.push(format!(
-                "connection {} ended: it does not read, and over {} bytes wait for it",
-                id.0, self.outlet.output_max
+                "connection {} ended: it does not read, and too much waits for it",
+                id.0
             )),
         }
         for (index, place) in self.listeners.iter_mut().enumerate() {
