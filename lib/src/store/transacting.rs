@@ -10,6 +10,7 @@ use super::output::Sink;
 use super::quota::reached;
 use super::transaction::{Reach, Transaction, Used};
 use super::tree::parent_of;
+use super::watching::Parent;
 use crate::id::DomId;
 use crate::wire::Errno;
 
@@ -19,9 +20,7 @@ const PRIVILEGED_MAX: usize = 100_000;
 /// A change that a commit has carried out.
 struct Done {
     path: Arc<str>,
-    /// The node was there before.
-    existed: bool,
-    /// Permissions before.
+    /// Permissions before, if the node was there.
     acl: Option<Acl>,
     event: Option<Reach>,
 }
@@ -146,7 +145,6 @@ impl Core {
             world.charge(&used.path);
         }
         let done = changes.into_iter().map(|used| Done {
-            existed: used.generation.is_some(),
             path: used.path,
             acl: used.acl,
             event: used.event,
@@ -169,13 +167,13 @@ impl Core {
             let Some(reach) = change.event else {
                 continue;
             };
-            let parent = places
+            let later = places
                 .get(parent_of(&change.path))
                 .filter(|place| **place > at);
-            let parent = parent.map(|place| {
-                let parent = &done[*place];
-                parent.acl.as_ref().filter(|_| parent.existed)
-            });
+            let parent = match later.map(|place| &done[*place]) {
+                None => Parent::AsIs,
+                Some(parent) => parent.acl.as_ref().map_or(Parent::Missing, Parent::With),
+            };
             self.fire_at(&change.path, reach, change.acl.as_ref(), parent, sink);
         }
     }

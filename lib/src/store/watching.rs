@@ -21,6 +21,17 @@ const PRIVILEGED_MAX: usize = 100_000;
 /// Bytes that a watch costs beyond its path and token, about.
 pub(super) const WATCH: usize = 256;
 
+/// What the parent of a changed node was like when the change was made.
+#[derive(Clone, Copy)]
+pub(super) enum Parent<'a> {
+    /// As it is now.
+    AsIs,
+    /// With these permissions.
+    With(&'a Acl),
+    /// Not there yet.
+    Missing,
+}
+
 impl Core {
     pub(super) fn watch(&mut self, call: &mut Call<'_>, sink: &mut dyn Sink) -> Result<(), Errno> {
         let [name, token] = call.request.first_strings()?;
@@ -129,16 +140,16 @@ impl Core {
     /// Tells of a change of `path` whoever watches it and may know. `old`: permissions before the change, if they
     /// changed: who could read the node then is told too.
     pub(super) fn fire(&self, path: &str, reach: Reach, old: Option<&Acl>, sink: &mut dyn Sink) {
-        self.fire_at(path, reach, old, None, sink);
+        self.fire_at(path, reach, old, Parent::AsIs, sink);
     }
 
-    /// As [`Core::fire`], as if the parent still had these permissions, or (`Some(None)`) were not there yet.
+    /// As [`Core::fire`], with the parent as it was when this change was made.
     pub(super) fn fire_at(
         &self,
         path: &str,
         reach: Reach,
         old: Option<&Acl>,
-        parent: Option<Option<&Acl>>,
+        parent: Parent<'_>,
         sink: &mut dyn Sink,
     ) {
         let mut last: Option<(ConnId, bool)> = None;
@@ -157,13 +168,7 @@ impl Core {
     }
 
     /// Who can read the node or its parent, or could before, may know that it changed.
-    fn may_know(
-        &self,
-        watcher: Caller,
-        path: &str,
-        old: Option<&Acl>,
-        parent: Option<Option<&Acl>>,
-    ) -> bool {
+    fn may_know(&self, watcher: Caller, path: &str, old: Option<&Acl>, parent: Parent<'_>) -> bool {
         let domains = &self.world.domains;
         let reads = |path: &str| {
             let node = self.world.tree.get(path)?;
@@ -174,9 +179,9 @@ impl Core {
                 None => false,
                 Some(true) => true,
                 Some(false) => match parent {
-                    None => reads(parent_of(path)).unwrap_or(false),
-                    Some(before) => before
-                        .is_some_and(|acl| watcher.access_by(acl, u64::MAX, domains).can_read()),
+                    Parent::AsIs => reads(parent_of(path)).unwrap_or(false),
+                    Parent::With(acl) => watcher.access_by(acl, u64::MAX, domains).can_read(),
+                    Parent::Missing => false,
                 },
             }
     }

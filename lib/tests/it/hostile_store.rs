@@ -95,7 +95,7 @@ fn answer(stream: &mut UnixStream) -> (Op, Vec<u8>) {
 
 /// Reads until the store ends the connection.
 fn read_to_the_end(stream: &mut UnixStream) -> usize {
-    let (mut total, mut buffer) = (0, [0; 65536]);
+    let (mut total, mut buffer) = (0, [0; 8192]);
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => return total,
