@@ -56,6 +56,12 @@ impl Drop for Output {
     }
 }
 
+impl Default for Output {
+    fn default() -> Self {
+        Self::new(Waiting::default())
+    }
+}
+
 impl Output {
     /// An empty queue whose bytes are counted by `waiting`.
     pub fn new(waiting: Waiting) -> Self {
