@@ -214,3 +214,15 @@ pub(crate) fn for_each_mount_with(settings: &Settings, test: impl Fn(&Mount)) {
 pub(crate) fn path(text: &str) -> StorePath {
     StorePath::parse(text).unwrap()
 }
+
+/// A generator of small numbers (xorshift), the same in every run.
+pub(crate) struct Chance(pub(crate) u64);
+
+impl Chance {
+    pub(crate) fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+}

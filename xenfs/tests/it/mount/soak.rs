@@ -6,26 +6,14 @@ use std::path::Path;
 
 use xenbus::{Operations, StorePath};
 
-use super::rig::{Mount, for_each_mount, path};
+use super::rig::{Chance, Mount, for_each_mount, path};
 
-/// A generator of small numbers (xorshift), the same in every run.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % most
-    }
-
-    /// One of 30 colliding names below `t`.
-    fn name(&mut self) -> String {
-        let top = ["a", "b", "c", "d", "e"][usize::try_from(self.below(5)).unwrap()];
-        match self.below(6) {
-            0 => format!("t/{top}"),
-            n => format!("t/{top}/n{n}"),
-        }
+/// One of 30 colliding names below `t`.
+fn some_name(chance: &mut Chance) -> String {
+    let top = ["a", "b", "c", "d", "e"][usize::try_from(chance.below(5)).unwrap()];
+    match chance.below(6) {
+        0 => format!("t/{top}"),
+        n => format!("t/{top}/n{n}"),
     }
 }
 
@@ -39,13 +27,13 @@ fn rounds() -> u64 {
 
 /// Any of these may fail: somebody else was faster.
 fn change_here(mount: &Mount, chance: &mut Chance) {
-    let name = mount.file(&chance.name());
+    let name = mount.file(&some_name(chance));
     let result = match chance.below(8) {
         0 => fs::create_dir(name),
         1 => fs::remove_file(name),
         2 => fs::remove_dir(name),
         3 => fs::remove_dir_all(name),
-        4 => fs::rename(name, mount.file(&chance.name())),
+        4 => fs::rename(name, mount.file(&some_name(chance))),
         5 => fs::read(name).map(drop),
         6 => fs::read_dir(name).map(|list| list.for_each(drop)),
         _ => fs::write(name, chance.below(1000).to_string()),
@@ -58,7 +46,7 @@ fn change_here(mount: &Mount, chance: &mut Chance) {
 }
 
 fn change_there(mount: &Mount, chance: &mut Chance) {
-    let node = path(&format!("/{}", chance.name()));
+    let node = path(&format!("/{}", some_name(chance)));
     let result = match chance.below(4) {
         0 => mount.store.rm(&node),
         1 => mount.store.mkdir(&node),

@@ -5,7 +5,7 @@ use xenbus::wire::Op;
 use xenbus_harness::requires_tool;
 use xenfs::settings::Settings;
 
-use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
+use super::rig::{Chance, Mount, for_each_mount, for_each_mount_with, path};
 
 #[test]
 fn one_echo_is_exactly_one_write() {
@@ -110,6 +110,59 @@ fn raw_values_are_bytes() {
         assert_eq!(mount.get("/t/x"), "4\n");
         mount.sh("printf '\\0\\n\\377' > t/x");
         assert_eq!(mount.store.read(&path("/t/x")).unwrap(), b"\0\n\xff");
+    });
+}
+
+#[test]
+fn a_raw_file_is_a_file_under_random_reads_writes_and_truncations() {
+    use std::os::unix::fs::FileExt as _;
+    const LARGEST: u64 = 1500;
+    let raw = Settings {
+        raw: true,
+        ..Settings::default()
+    };
+    for_each_mount_with(&raw, |mount| {
+        mount.put("/t/x", "");
+        let open = || {
+            let mut options = std::fs::File::options();
+            options.read(true).write(true);
+            options.open(mount.file("t/x")).unwrap()
+        };
+        let mut file = open();
+        let mut model: Vec<u8> = Vec::new();
+        let mut chance = Chance(0x5eed);
+        for round in 0..600u32 {
+            let offset = chance.below(LARGEST / 2);
+            let length = usize::try_from(chance.below(LARGEST / 2)).unwrap();
+            let start = usize::try_from(offset).unwrap();
+            match chance.below(5) {
+                0 => {
+                    file.set_len(offset).unwrap();
+                    model.resize(start, 0);
+                }
+                1 => file = open(),
+                2 | 3 => {
+                    let data: Vec<u8> = (0..length)
+                        .map(|_| u8::try_from(chance.below(256)).unwrap())
+                        .collect();
+                    file.write_all_at(&data, offset).unwrap();
+                    if !data.is_empty() {
+                        model.resize(model.len().max(start + length), 0);
+                        model[start..start + length].copy_from_slice(&data);
+                    }
+                }
+                _ => {
+                    let mut data = vec![0; length];
+                    let read = file.read_at(&mut data, offset).unwrap();
+                    let end = model.len().min(start + length);
+                    let expected = model.get(start..end).unwrap_or_default();
+                    assert_eq!(&data[..read], expected, "round {round}");
+                }
+            }
+            let size = file.metadata().unwrap().len();
+            assert_eq!(size, model.len() as u64, "round {round}");
+        }
+        assert_eq!(mount.store.read(&path("/t/x")).unwrap(), model);
     });
 }
 
