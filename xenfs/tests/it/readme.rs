@@ -35,7 +35,7 @@ fn the_tour_of_the_readme_shows_what_really_happens() {
         .collect();
     assert!(commands.len() > 8, "{tour}");
     // One shell for all, because a tour changes directory; named bash, because it names itself in errors.
-    let script: String = commands
+    let script: Vec<String> = commands
         .iter()
         .map(|command| {
             format!(
@@ -47,7 +47,7 @@ fn the_tour_of_the_readme_shows_what_really_happens() {
     let output = place
         .command("bash")
         .arg0("bash")
-        .args(["-c", &format!("exec 2>&1; cd; {script}")])
+        .args(["-c", &format!("exec 2>&1; cd; {}", script.concat())])
         .env("HOME", place.point.parent().unwrap())
         .output()
         .unwrap();
