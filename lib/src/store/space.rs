@@ -530,12 +530,11 @@ impl Space<'_> {
         let (old_owner, new_owner) = (node.acl.owner(), acl.owner());
         let size = variable_size(acl.len(), node.value.len(), node.children.bytes());
         self.change(path, size, |node| node.acl = acl)?;
-        if old_owner != new_owner {
-            for (owner, change) in [(old_owner, -1), (new_owner, 1)] {
-                match &mut self.transaction {
-                    Some(transaction) => transaction.note_owned(owner, change),
-                    None => self.world.count_node(owner, change),
-                }
+        for (owner, change) in [(old_owner, -1), (new_owner, 1)] {
+            match &mut self.transaction {
+                // Noted though nothing may come of it: at the commit both must still exist.
+                Some(transaction) => transaction.note_owned(owner, change),
+                None => self.world.count_node(owner, change),
             }
         }
         Ok(())
