@@ -7,7 +7,7 @@ mod freedom;
 mod generate;
 mod real;
 mod regressions;
-mod rng;
+pub(crate) mod rng;
 mod run;
 mod shrink;
 mod side;

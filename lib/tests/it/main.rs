@@ -10,6 +10,7 @@ mod device;
 mod differential;
 mod foreign;
 mod given_up;
+mod histories;
 mod host_model;
 mod hostile;
 mod hostile_store;

@@ -107,3 +107,18 @@ fn in_a_transaction_a_node_below_one_whose_owner_has_gone_is_made_and_not_commit
         s1@a TRANSACTION_END T\x00",
     );
 }
+
+#[test]
+fn permissions_set_in_a_transaction_need_the_owner_until_the_commit() {
+    agree(
+        Kind::C,
+        r"
+        life 2 running
+        s1 WRITE /a/state\x001
+        s1 SET_PERMS /a\x00w2\x00w3\x00
+        s1 START e
+        s1@e SET_PERMS /a\x00b2\x00b1\x00b2\x00r1\x00
+        life 2 gone
+        s1@e TRANSACTION_END T\x00",
+    );
+}
