@@ -91,9 +91,9 @@ pub(super) enum Failure {
 }
 
 impl Connection {
-    /// Most requests without an answer on one stream. Well below what the socket buffers of both directions hold with
-    /// small messages, so that a single-threaded daemon seldom finds them full.
-    const WINDOW: usize = 256;
+    /// Most requests without an answer on one stream: about what the socket buffers of both directions hold with small
+    /// messages, so that a single-threaded daemon seldom finds them full.
+    const WINDOW: usize = 512;
 
     /// Buffered bytes at which they are written though nobody waits yet: the store works while we build more.
     const BATCH: usize = 2048;
@@ -155,7 +155,7 @@ impl Connection {
                 unsent: true,
             });
         }
-        if !self.has_room(&state) {
+        if state.slots.unanswered() >= self.window {
             let deadline = state.heard + timeout;
             state = self.await_room(state, deadline)?;
         }
@@ -190,9 +190,10 @@ impl Connection {
         Ok(req_id)
     }
 
-    /// Whether another request may be put under way.
+    /// Whether somebody who found the window full may go on: when half of it is answered, so that the next requests
+    /// leave together again and not one by one.
     pub(super) fn has_room(&self, state: &State) -> bool {
-        state.slots.unanswered() < self.window
+        state.slots.unanswered() <= self.window / 2
     }
 
     /// Writes what is in the outbox, until the transport takes no more.
