@@ -96,7 +96,7 @@ impl Connection {
     const WINDOW: usize = 512;
 
     /// Buffered bytes at which they are written though nobody waits yet: the store works while we build more.
-    const BATCH: usize = 2048;
+    const BATCH: usize = 4096;
 
     pub(super) fn new(transport: Box<dyn Transport>, context: Context) -> Self {
         let traits = transport.traits();
