@@ -5,6 +5,7 @@
 mod client;
 mod conformance;
 mod contention;
+mod corpora;
 mod demo;
 mod device;
 mod differential;
