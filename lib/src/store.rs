@@ -14,6 +14,7 @@ mod connection;
 mod control;
 pub mod core;
 mod domain;
+mod features;
 mod lax;
 mod listener;
 mod names;

@@ -39,6 +39,14 @@ impl Core {
         self.check_domains(sink);
     }
 
+    /// A domain is being destroyed and still exists. Until Xen 4.17 the store forgets it at once, later when it is dead.
+    pub fn dying_domain(&mut self, domid: DomId, sink: &mut dyn Sink) {
+        if domid != DomId::DOM0 && self.world.domains.life(domid).is_some() {
+            self.world.domains.set_life(domid, Some(Life::Dying));
+        }
+        self.check_domains(sink);
+    }
+
     /// A domain is gone: its connections end, its nodes are removed, `@releaseDomain` is fired.
     pub fn destroy_domain(&mut self, domid: DomId, sink: &mut dyn Sink) {
         if domid != DomId::DOM0 {
@@ -60,6 +68,15 @@ impl Core {
             self.oxen_check_domains(sink);
             return;
         }
+        let changed = self.world.domains.take_changed();
+        if self.world.rules.changes_are_told {
+            for domid in changed {
+                self.check_changed(domid, sink);
+            }
+            return;
+        }
+        // Of any number of domains that have shut down is told with one event, and of none if one is gone.
+        let mut shut_down = None;
         for domid in self.world.domains.known() {
             let life = self.world.domains.life(domid);
             let Some(domain) = self.world.domains.get_mut(domid) else {
@@ -67,16 +84,37 @@ impl Core {
             };
             match life {
                 None | Some(Life::Dying) => {
-                    if domain.introduced || life.is_none() {
+                    let introduced = domain.introduced;
+                    if introduced || life.is_none() {
                         self.forget_domain(domid, sink);
+                        shut_down = shut_down.filter(|_| !introduced);
                     }
                 }
                 Some(Life::Shutdown) if domain.introduced && !domain.shutdown => {
                     domain.shutdown = true;
-                    self.fire_special(RELEASED, domid, sink);
+                    shut_down = Some(domid);
                 }
                 Some(_) => {}
             }
+        }
+        if let Some(domid) = shut_down {
+            self.fire_special(RELEASED, domid, sink);
+        }
+    }
+
+    /// Looks what has become of one domain.
+    fn check_changed(&mut self, domid: DomId, sink: &mut dyn Sink) {
+        let life = self.world.domains.life(domid);
+        let Some(domain) = self.world.domains.get_mut(domid) else {
+            return;
+        };
+        match life {
+            None => self.forget_domain(domid, sink),
+            Some(Life::Shutdown) if domain.introduced && !domain.shutdown => {
+                domain.shutdown = true;
+                self.fire_special(RELEASED, domid, sink);
+            }
+            Some(_) => {}
         }
     }
 
@@ -127,10 +165,12 @@ impl Core {
         found.map(|(id, _)| *id).collect()
     }
 
-    /// Removes every node that a domain owns, with what is below.
+    /// Removes every node that a domain owns, with what is below; and what the others' permissions say about it, if the
+    /// personality does.
     fn remove_nodes_of(&mut self, domid: DomId, sink: &mut dyn Sink) {
+        let all = self.world.rules.entries_die;
         let mut stack: Vec<Arc<str>> = vec!["/".into()];
-        while self.world.domains.usage(domid).nodes > 0
+        while (all || self.world.domains.usage(domid).nodes > 0)
             && let Some(path) = stack.pop()
         {
             let Some(node) = self.world.tree.get(&path) else {
@@ -150,6 +190,9 @@ impl Core {
                 let start = stack.len();
                 stack.extend(node.children.iter().map(|child| child.path_below(&path)));
                 stack[start..].reverse();
+                if all && let Some(acl) = node.acl.without(domid) {
+                    self.world.set_acl(&path, acl);
+                }
                 continue;
             }
             let mut call = nobody();

@@ -1,4 +1,4 @@
-//! CONTROL, and features and quotas as operations of their own (Xen 4.21 and 4.22).
+//! CONTROL.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,51 @@ use super::quota::{self, Row};
 use crate::id::DomId;
 use crate::wire::Errno;
 
-/// A CONTROL command of the C daemon.
+/// How a version of the C daemon does CONTROL.
+#[derive(Debug)]
+pub(super) struct Control {
+    /// What `help` lists. Live update and log files are the daemon's own business and not here.
+    commands: &'static [Command],
+    /// Tabs between the columns of `help`, or blanks.
+    tabs: bool,
+    /// What `quota` lists.
+    quotas: &'static [Row],
+    /// The most that a domain has used is shown, too.
+    maxima: bool,
+}
+
+/// C xenstored of Xen 4.17.
+pub(super) const C4_17: Control = Control {
+    commands: &[
+        CHECK,
+        command("log", "on|off", log),
+        PRINT,
+        QUOTA,
+        SOFT_QUOTA,
+        HELP,
+    ],
+    tabs: true,
+    quotas: quota::HARD,
+    maxima: false,
+};
+
+/// C xenstored of Xen 4.22 and later.
+pub(super) const C4_22: Control = Control {
+    commands: &[
+        CHECK,
+        command("log", "[on|off|+<switch>|-<switch>]", log_switches),
+        PRINT,
+        QUOTA,
+        SOFT_QUOTA,
+        HELP,
+    ],
+    tabs: false,
+    quotas: quota::NAMES,
+    maxima: true,
+};
+
+/// A command.
+#[derive(Debug)]
 struct Command {
     name: &'static str,
     parameters: &'static str,
@@ -20,38 +64,27 @@ struct Command {
 /// What carries a command out: the call, the command's arguments.
 type Run = fn(&mut Core, &Call<'_>, &[&[u8]], &mut dyn Sink) -> Result<(), Errno>;
 
-/// What `help` lists. Live update and log files are the daemon's own business and not here.
-const COMMANDS: &[Command] = &[
+const CHECK: Command = command("check", "", check);
+const PRINT: Command = command("print", "<string>", print);
+const QUOTA: Command = command("quota", "[set <name> <val>|<domid>]", hard_quota);
+const SOFT_QUOTA: Command = command("quota-soft", "[set <name> <val>]", soft_quota);
+const HELP: Command = command("help", "", help);
+
+const fn command(name: &'static str, parameters: &'static str, run: Run) -> Command {
     Command {
-        name: "check",
-        parameters: "",
-        run: check,
-    },
-    Command {
-        name: "log",
-        parameters: "on|off",
-        run: log,
-    },
-    Command {
-        name: "print",
-        parameters: "<string>",
-        run: print,
-    },
-    Command {
-        name: "quota",
-        parameters: "[set <name> <val>|<domid>]",
-        run: hard_quota,
-    },
-    Command {
-        name: "quota-soft",
-        parameters: "[set <name> <val>]",
-        run: soft_quota,
-    },
-    Command {
-        name: "help",
-        parameters: "",
-        run: help,
-    },
+        name,
+        parameters,
+        run,
+    }
+}
+
+/// What Xen 4.22 can trace, and whether it does at the start.
+pub(super) const SWITCHES: [(&str, bool); 5] = [
+    ("obj", true),
+    ("io", true),
+    ("wrl", false),
+    ("acc", false),
+    ("tdb", false),
 ];
 
 impl Core {
@@ -64,105 +97,10 @@ impl Core {
         let Some((name, arguments)) = strings.split_first() else {
             return Err(Errno::EINVAL);
         };
-        let command = COMMANDS.iter().find(|c| c.name.as_bytes() == *name);
+        let commands = self.world.rules.control.commands;
+        let command = commands.iter().find(|c| c.name.as_bytes() == *name);
         let command = command.ok_or(Errno::EINVAL)?;
         (command.run)(self, call, arguments, sink)
-    }
-
-    pub(super) fn get_feature(
-        &mut self,
-        call: &mut Call<'_>,
-        sink: &mut dyn Sink,
-    ) -> Result<(), Errno> {
-        let all = self.world.rules.features;
-        let features = if call.request.payload.is_empty() {
-            all
-        } else {
-            let domid = self.lax_domid(call.request.one_string()?, Empty::Wrong)?;
-            if !call.caller.privileged && domid != call.caller.domid {
-                return Err(Errno::EACCES);
-            }
-            let domain = self.world.domains.get(domid).ok_or(Errno::ENOENT)?;
-            domain.features.unwrap_or(all)
-        };
-        call.request.reply(sink, format!("{features}\0").as_bytes());
-        Ok(())
-    }
-
-    pub(super) fn set_feature(
-        &mut self,
-        call: &mut Call<'_>,
-        sink: &mut dyn Sink,
-    ) -> Result<(), Errno> {
-        let [domid, value] = call.request.first_strings()?;
-        let domid = self.lax_domid(domid, Empty::Wrong)?;
-        let value = lax::whole_number(value).ok_or(Errno::EINVAL)?;
-        let (all, generation) = (self.world.rules.features, self.world.tree.generation());
-        let domain = self.world.domains.existing(domid, generation);
-        let domain = domain.ok_or(Errno::ENOENT)?;
-        if domain.introduced {
-            return Err(Errno::EBUSY);
-        }
-        if value & !all != 0 {
-            return Err(Errno::EINVAL);
-        }
-        domain.features = Some(value);
-        call.request.ack(sink);
-        Ok(())
-    }
-
-    pub(super) fn get_quota(
-        &mut self,
-        call: &mut Call<'_>,
-        sink: &mut dyn Sink,
-    ) -> Result<(), Errno> {
-        let strings: Vec<&[u8]> = call.request.strings().collect();
-        let answer = match strings[..] {
-            [] => quota::NAMES
-                .iter()
-                .map(|row| row.name)
-                .collect::<Vec<_>>()
-                .join(" "),
-            [name] => {
-                let row = quota::named(name).ok_or(Errno::EINVAL)?;
-                (row.value)(&mut self.world.quotas).to_string()
-            }
-            [domid, name] => {
-                let domid = self.lax_domid(domid, Empty::Wrong)?;
-                let domain = self.world.domains.get(domid).ok_or(Errno::ENOENT)?;
-                let row = quota::named(name).ok_or(Errno::EINVAL)?;
-                let own = domain.quotas.get(row.name).copied();
-                let value = own.unwrap_or_else(|| *(row.value)(&mut self.world.quotas));
-                value.to_string()
-            }
-            _ => return Err(Errno::EINVAL),
-        };
-        call.request.reply(sink, format!("{answer}\0").as_bytes());
-        Ok(())
-    }
-
-    pub(super) fn set_quota(
-        &mut self,
-        call: &mut Call<'_>,
-        sink: &mut dyn Sink,
-    ) -> Result<(), Errno> {
-        let strings: Vec<&[u8]> = call.request.strings().collect();
-        let (domid, name, value) = match strings[..] {
-            [name, value] => (None, name, value),
-            [domid, name, value] => (Some(self.lax_domid(domid, Empty::Wrong)?), name, value),
-            _ => return Err(Errno::EINVAL),
-        };
-        let row = quota::named(name).ok_or(Errno::EINVAL)?;
-        let value = lax::whole_number(value).ok_or(Errno::EINVAL)?;
-        match domid {
-            None => *(row.value)(&mut self.world.quotas) = value,
-            Some(domid) => {
-                let domain = self.world.domains.get_mut(domid).ok_or(Errno::ENOENT)?;
-                domain.quotas.insert(row.name, value);
-            }
-        }
-        call.request.ack(sink);
-        Ok(())
     }
 }
 
@@ -198,6 +136,36 @@ fn log(
     }
 }
 
+/// As a daemon without a trace file: the switches are kept, and nothing comes of them.
+fn log_switches(
+    core: &mut Core,
+    call: &Call<'_>,
+    arguments: &[&[u8]],
+    sink: &mut dyn Sink,
+) -> Result<(), Errno> {
+    let place = |name: &[u8]| {
+        let mut names = SWITCHES.iter().map(|(name, _)| name.as_bytes());
+        names.position(|n| n == name).ok_or(Errno::EINVAL)
+    };
+    match arguments {
+        [] => {
+            let mut text = String::from("Log switch settings:\n");
+            for ((name, _), on) in SWITCHES.iter().zip(core.switches) {
+                let _ = writeln!(text, "{name:<8}: {}", if on { "on" } else { "off" });
+            }
+            return call
+                .request
+                .bounded_reply(sink, format!("{text}\0").as_bytes());
+        }
+        [b"on" | b"off"] => {}
+        [[b'+', name @ ..]] => core.switches[place(name)?] = true,
+        [[b'-', name @ ..]] => core.switches[place(name)?] = false,
+        _ => return Err(Errno::EINVAL),
+    }
+    call.request.ack(sink);
+    Ok(())
+}
+
 fn print(
     _core: &mut Core,
     call: &Call<'_>,
@@ -223,8 +191,9 @@ fn hard_quota(
     sink: &mut dyn Sink,
 ) -> Result<(), Errno> {
     match arguments {
-        [] => show_quotas(core, call, quota::HARD, sink),
-        [b"set", rest @ ..] => set_quota(core, call, quota::HARD, rest, sink),
+        [] => show_quotas(core, call, core.world.rules.control.quotas, sink),
+        [b"set", rest @ ..] => set_quota(core, call, core.world.rules.control.quotas, rest, sink),
+        [domid] if core.world.rules.control.maxima => show_maxima(core, call, domid, sink),
         [domid] => {
             let domid = DomId(lax::atoi(domid));
             let domain = core.world.domains.get(domid).ok_or(Errno::ENOENT)?;
@@ -247,6 +216,31 @@ fn hard_quota(
     }
 }
 
+/// What a domain uses, and the most that it has used.
+fn show_maxima(
+    core: &mut Core,
+    call: &Call<'_>,
+    domid: &[u8],
+    sink: &mut dyn Sink,
+) -> Result<(), Errno> {
+    let domid = core.lax_domid(domid, Empty::Wrong)?;
+    let domain = core.world.domains.get(domid).ok_or(Errno::ENOENT)?;
+    let (usage, peak) = (domain.usage, domain.peak);
+    // There the two special names are nodes, of domain 0.
+    let special = if domid == DomId::DOM0 { 2 } else { 0 };
+    let mut text = format!("Domain {domid}:\n");
+    for (name, value, max) in [
+        ("nodes", usage.nodes + special, peak.nodes + special),
+        ("watches", usage.watches, peak.watches),
+        ("memory", usage.memory, peak.memory),
+        ("transactions", usage.transactions, peak.transactions),
+    ] {
+        let _ = writeln!(text, "{name:<17}: {value:8} (max {max:8})");
+    }
+    call.request
+        .bounded_reply(sink, format!("{text}\0").as_bytes())
+}
+
 fn soft_quota(
     core: &mut Core,
     call: &Call<'_>,
@@ -267,7 +261,7 @@ fn show_quotas(
     sink: &mut dyn Sink,
 ) -> Result<(), Errno> {
     let mut text = String::from("Quota settings:\n");
-    for row in rows {
+    for row in rows.iter().filter(|row| !row.meaning.is_empty()) {
         let value = *(row.value)(&mut core.world.quotas);
         let _ = writeln!(text, "{:<17}: {value:8} {}", row.name, row.meaning);
     }
@@ -296,7 +290,7 @@ fn set_quota(
 }
 
 fn help(
-    _core: &mut Core,
+    core: &mut Core,
     call: &Call<'_>,
     arguments: &[&[u8]],
     sink: &mut dyn Sink,
@@ -304,9 +298,11 @@ fn help(
     if !arguments.is_empty() {
         return Err(Errno::EINVAL);
     }
-    let lines = COMMANDS
-        .iter()
-        .map(|c| format!("{}\t{}\n", c.name, c.parameters));
+    let Control { commands, tabs, .. } = core.world.rules.control;
+    let lines = commands.iter().map(|c| match tabs {
+        true => format!("{}\t{}\n", c.name, c.parameters),
+        false => format!("{:<15} {}\n", c.name, c.parameters),
+    });
     let text = lines.collect::<String>() + "\0";
     call.request.bounded_reply(sink, text.as_bytes())
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::StoreOptions;
 use super::access::{Caller, PRIVILEGED};
+use super::control;
 use super::domain::Domains;
 use super::node::{Acl, Node};
 use super::output::Sink;
@@ -52,6 +53,8 @@ pub struct Core {
     pub(super) oxen: Oxen,
     pub(super) connections: BTreeMap<ConnId, Connection>,
     last_connection: u64,
+    /// What is to be traced, as `log` sets it.
+    pub(super) switches: [bool; control::SWITCHES.len()],
 }
 
 /// What the store keeps for a connection.
@@ -96,6 +99,7 @@ impl Core {
             oxen: Oxen::new(rules.initial, options.quotas.nodes),
             connections: BTreeMap::new(),
             last_connection: 0,
+            switches: control::SWITCHES.map(|(_, on)| on),
         };
         core.make_initial_nodes();
         core
@@ -253,6 +257,11 @@ impl Core {
         // As if each had been written once, complete: the root first.
         let paths = self.world.rules.initial.iter().map(|(path, _)| *path);
         self.world.tree.restart(std::iter::once("/").chain(paths));
+        if self.world.rules.special_perms_readable {
+            // There the two special names are nodes, which were made then.
+            self.world.tree.advance();
+            self.world.tree.advance();
+        }
     }
 }
 

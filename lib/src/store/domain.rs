@@ -1,6 +1,6 @@
 //! Domains: what the (pretended) hypervisor runs, and what the store knows of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::node::Acl;
 use crate::id::DomId;
@@ -20,10 +20,23 @@ pub(super) struct Domain {
     /// The domain whose rights it has too.
     pub(super) target: Option<DomId>,
     pub(super) usage: Usage,
+    /// The most that it has used of each.
+    pub(super) peak: Usage,
     /// Feature bits set for it (Xen 4.21).
     pub(super) features: Option<u32>,
     /// Quotas of its own (Xen 4.22): name and value.
     pub(super) quotas: BTreeMap<&'static str, u32>,
+}
+
+impl Domain {
+    /// Remembers what it uses, if it was never more.
+    pub(super) fn note_peak(&mut self) {
+        let (peak, usage) = (&mut self.peak, self.usage);
+        peak.nodes = peak.nodes.max(usage.nodes);
+        peak.watches = peak.watches.max(usage.watches);
+        peak.transactions = peak.transactions.max(usage.transactions);
+        peak.memory = peak.memory.max(usage.memory);
+    }
 }
 
 /// What a domain uses of its quotas.
@@ -50,6 +63,8 @@ pub enum Life {
 #[derive(Debug)]
 pub(super) struct Domains {
     hypervisor: BTreeMap<DomId, Life>,
+    /// Domains whose life has changed since they were asked for.
+    changed: BTreeSet<DomId>,
     known: BTreeMap<DomId, Domain>,
     /// Permissions of `@introduceDomain` and `@releaseDomain`.
     pub(super) introduce_acl: Acl,
@@ -65,6 +80,7 @@ impl Domains {
         };
         Self {
             hypervisor: BTreeMap::from([(DomId::DOM0, Life::Running)]),
+            changed: BTreeSet::new(),
             known: BTreeMap::from([(DomId::DOM0, dom0)]),
             introduce_acl: Acl::owned(Access::None, DomId::DOM0),
             release_acl,
@@ -113,10 +129,18 @@ impl Domains {
 
     /// Sets the state in the hypervisor; `None`: the domain is gone.
     pub(super) fn set_life(&mut self, domid: DomId, life: Option<Life>) {
+        if self.life(domid) != life {
+            self.changed.insert(domid);
+        }
         match life {
             Some(life) => drop(self.hypervisor.insert(domid, life)),
             None => drop(self.hypervisor.remove(&domid)),
         }
+    }
+
+    /// Domains whose life has changed since the last time.
+    pub(super) fn take_changed(&mut self) -> BTreeSet<DomId> {
+        std::mem::take(&mut self.changed)
     }
 
     /// Forgets a domain. What it uses must have been given back or be gone with it.
@@ -153,6 +177,7 @@ impl Domains {
     pub(super) fn charge(&mut self, domid: DomId, change: impl FnOnce(&mut Usage)) {
         if let Some(domain) = self.known.get_mut(&domid) {
             change(&mut domain.usage);
+            domain.note_peak();
         }
     }
 

@@ -101,6 +101,18 @@ impl Acl {
         })
     }
 
+    /// The same permissions without the further entries for a domain; `None`: there are none.
+    pub(super) fn without(&self, domid: DomId) -> Option<Self> {
+        let of_it = |entry: &Entry| entry.domid == domid;
+        if !self.entries()[1..].iter().any(of_it) {
+            return None;
+        }
+        let (owner, others) = self.entries().split_first()?;
+        let rest = others.iter().filter(|entry| !of_it(entry));
+        let entries: Vec<Entry> = std::iter::once(owner).chain(rest).copied().collect();
+        Self::new(&entries)
+    }
+
     /// A changed copy.
     pub(super) fn map(&self, mut change: impl FnMut(usize, &mut Entry)) -> Self {
         let mut entries = self.0.to_vec();

@@ -5,6 +5,7 @@ use super::lax;
 use super::names;
 use super::node::{Acl, Entry, variable_size};
 use super::output::Sink;
+use super::quota::Quotas;
 use super::transaction::Reach;
 use super::tree::parent_of;
 use crate::id::DomId;
@@ -19,7 +20,15 @@ impl Core {
         name: &'a [u8],
         call: &Call<'_>,
     ) -> Result<std::borrow::Cow<'a, str>, Errno> {
-        names::node_path(name, call.caller, &self.world.quotas, self.world.rules)
+        names::node_path(name, call.caller, &self.limits(call), self.world.rules)
+    }
+
+    /// The limits that hold for the caller.
+    pub(super) fn limits(&self, call: &Call<'_>) -> Quotas {
+        if call.caller.privileged {
+            return self.world.quotas;
+        }
+        self.world.limits(call.caller.domid)
     }
 
     pub(super) fn read(&mut self, call: &mut Call<'_>, sink: &mut dyn Sink) -> Result<(), Errno> {
@@ -205,8 +214,9 @@ impl Core {
         if entries.is_empty() {
             return Err(Errno::EINVAL);
         }
-        let limit = self.world.quotas.node_permissions;
-        if !call.caller.privileged && super::quota::exceeded(entries.len(), limit) {
+        let limit = self.world.limits(call.caller.domid).node_permissions;
+        let ends = usize::from(self.world.rules.limits_are_ends);
+        if !call.caller.privileged && super::quota::exceeded(entries.len() + ends, limit) {
             return Err(Errno::ENOSPC);
         }
         let entries = entries.into_iter().map(|entry| self.entry(entry));

@@ -1,5 +1,6 @@
 //! In what the daemons differ, as one table.
 
+use super::control::{self, Control};
 use crate::wire::Errno;
 
 /// Which daemon the store behaves as.
@@ -63,6 +64,14 @@ pub(super) struct Rules {
     pub(super) introduce_resets: bool,
     /// The ring's error word is written, whatever the features say.
     pub(super) ring_errors: bool,
+    /// What a domain uses must stay below its limits; before, one more than the limit was allowed of most.
+    pub(super) limits_are_ends: bool,
+    /// The hypervisor says which domains have changed, and a dying domain stays introduced until it is dead.
+    pub(super) changes_are_told: bool,
+    /// What permissions said about a domain goes with it.
+    pub(super) entries_die: bool,
+    /// How CONTROL shows things.
+    pub(super) control: &'static Control,
     /// Numbers of domains are read strictly.
     pub(super) strict_domids: bool,
     /// Nodes at the start, with their values.
@@ -84,6 +93,10 @@ const C: Rules = Rules {
     feature_operations: false,
     introduce_resets: true,
     ring_errors: true,
+    limits_are_ends: false,
+    changes_are_told: false,
+    entries_die: false,
+    control: &control::C4_17,
     strict_domids: false,
     initial: &[("/tool", ""), ("/tool/xenstored", "")],
 };
@@ -95,6 +108,10 @@ const C4_22: Rules = Rules {
     watch_quota: Errno::ENOSPC,
     features: 2 | WATCH_DEPTH | DOMID_ANY,
     feature_operations: true,
+    limits_are_ends: true,
+    changes_are_told: true,
+    entries_die: true,
+    control: &control::C4_22,
     strict_domids: true,
     ..C
 };

@@ -64,7 +64,23 @@ impl Quotas {
     }
 }
 
+impl Quotas {
+    /// The same with other values of some.
+    pub(super) fn with<'a>(
+        mut self,
+        own: impl Iterator<Item = (&'a &'static str, &'a u32)>,
+    ) -> Self {
+        for (name, limit) in own {
+            if let Some(row) = named(name.as_bytes()) {
+                *(row.value)(&mut self) = *limit;
+            }
+        }
+        self
+    }
+}
+
 /// One row of what an operator sees.
+#[derive(Debug)]
 pub(super) struct Row {
     /// Name with CONTROL in C 4.17.
     pub(super) name: &'static str,
@@ -138,24 +154,40 @@ pub(super) fn exceeded(used: usize, limit: u32) -> bool {
     limit != 0 && used > limit as usize
 }
 
-/// The quotas that GET_QUOTA and SET_QUOTA know, in the order of C 4.22.
+/// The quotas that GET_QUOTA and SET_QUOTA know, in the order of C 4.22, with what CONTROL says about them there.
 pub(super) const NAMES: &[Row] = &[
-    row("nodes", |q| &mut q.nodes),
-    row("watches", |q| &mut q.watches),
-    row("outstanding", |q| &mut q.outstanding),
-    row("memory", |q| &mut q.memory),
-    row("soft-memory", |q| &mut q.soft_memory),
-    row("transactions", |q| &mut q.transactions),
-    row("transaction-nodes", |q| &mut q.transaction_nodes),
-    row("node-permissions", |q| &mut q.node_permissions),
-    row("path-max", |q| &mut q.path_max),
-    row("node-size", |q| &mut q.node_size),
+    row("nodes", "Nodes per domain", |q| &mut q.nodes),
+    row("watches", "Watches per domain", |q| &mut q.watches),
+    row("outstanding", "Outstanding requests per domain", |q| {
+        &mut q.outstanding
+    }),
+    row("memory", "Total Xenstore memory per domain", |q| {
+        &mut q.memory
+    }),
+    row("soft-memory", "", |q| &mut q.soft_memory),
+    row("transactions", "Active transactions per domain", |q| {
+        &mut q.transactions
+    }),
+    row(
+        "transaction-nodes",
+        "Max. number of accessed nodes per transaction",
+        |q| &mut q.transaction_nodes,
+    ),
+    row(
+        "node-permissions",
+        "Max. number of permissions per node",
+        |q| &mut q.node_permissions,
+    ),
+    row("path-max", "Max. length of a node path", |q| {
+        &mut q.path_max
+    }),
+    row("node-size", "Max. size of a node", |q| &mut q.node_size),
 ];
 
-const fn row(name: &'static str, value: fn(&mut Quotas) -> &mut u32) -> Row {
+const fn row(name: &'static str, meaning: &'static str, value: fn(&mut Quotas) -> &mut u32) -> Row {
     Row {
         name,
-        meaning: "",
+        meaning,
         value,
     }
 }

@@ -86,6 +86,32 @@ impl World {
         }
     }
 
+    /// Changes a node's permissions, of the same owner, without further ado.
+    pub(super) fn set_acl(&mut self, path: &str, acl: Acl) {
+        if let Some(id) = self.tree.find(path) {
+            self.uncharge_node(id, path.len());
+            if let Some(node) = self.tree.node_mut(id) {
+                node.acl = acl;
+            }
+            self.charge_node(id, path.len());
+        }
+    }
+
+    /// The limits that hold for a domain.
+    pub(super) fn limits(&self, domid: DomId) -> Quotas {
+        let own = self.domains.get(domid).map(|domain| &domain.quotas);
+        self.quotas.with(own.into_iter().flatten())
+    }
+
+    /// Whether a domain that uses so much already may use one more.
+    pub(super) fn is_full(&self, used: usize, limit: u32) -> bool {
+        if self.rules.limits_are_ends {
+            reached(used + 1, limit)
+        } else {
+            exceeded(used, limit)
+        }
+    }
+
     /// Changes the list of a node's children.
     pub(super) fn change_list(
         &mut self,
@@ -103,6 +129,7 @@ impl World {
         let generation = self.tree.generation();
         if let Some(domain) = self.domains.existing(owner, generation) {
             domain.usage.nodes = domain.usage.nodes.saturating_add_signed(change);
+            domain.note_peak();
         }
     }
 }
@@ -122,7 +149,10 @@ impl Space<'_> {
         };
         if !transaction.has_used(path) {
             if !self.caller.privileged
-                && reached(transaction.len(), self.world.quotas.transaction_nodes)
+                && reached(
+                    transaction.len(),
+                    self.world.limits(self.caller.domid).transaction_nodes,
+                )
             {
                 transaction.failed = true;
                 return Err(Errno::ENOSPC);
@@ -337,6 +367,7 @@ impl Space<'_> {
         if !exists && self.transaction.is_none() {
             return Err(Errno::ENOMEM);
         }
+        let limits = self.world.limits(self.caller.domid);
         let mut names = 0;
         let mut value = value;
         // Bytes of the new nodes, which their owner will have when the next is made.
@@ -345,7 +376,8 @@ impl Space<'_> {
             // Within a transaction only the commit knows how many there will be.
             let new = if self.transaction.is_some() { 0 } else { index };
             let used = self.world.domains.usage(self.caller.domid).nodes + new;
-            let full = !self.caller.privileged && reached(used, self.world.quotas.nodes);
+            let used = used + usize::from(self.world.rules.limits_are_ends);
+            let full = !self.caller.privileged && reached(used, limits.nodes);
             let result = if full {
                 Err(Errno::ENOSPC)
             } else {
@@ -389,12 +421,7 @@ impl Space<'_> {
         (gained, lost): (usize, usize),
         size: usize,
     ) -> Result<(), Errno> {
-        let World {
-            domains,
-            quotas,
-            rules,
-            ..
-        } = &*self.world;
+        let World { domains, rules, .. } = &*self.world;
         let bytes = rules.node_overhead + size + path.len();
         if !self.world.has_room(gained + bytes, lost) {
             return Err(Errno::ENOMEM);
@@ -402,11 +429,13 @@ impl Space<'_> {
         if self.caller.privileged {
             return Ok(());
         }
-        if reached(rules.node_overhead + size, quotas.node_size) {
+        let limits = self.world.limits(self.caller.domid);
+        if reached(rules.node_overhead + size, limits.node_size) {
             return Err(Errno::ENOSPC);
         }
         let memory = domains.usage(owner).memory + gained + bytes;
-        if owner != DomId::DOM0 && reached(memory.saturating_sub(lost), quotas.memory) {
+        let limit = self.world.limits(owner).memory;
+        if owner != DomId::DOM0 && reached(memory.saturating_sub(lost), limit) {
             return Err(Errno::ENOMEM);
         }
         Ok(())
@@ -550,7 +579,8 @@ impl Space<'_> {
     /// Whether the caller may start a further transaction.
     pub(super) fn may_begin(&self) -> bool {
         let used = self.world.domains.usage(self.caller.domid).transactions;
-        self.caller.privileged || !exceeded(used, self.world.quotas.transactions)
+        let limit = self.world.limits(self.caller.domid).transactions;
+        self.caller.privileged || !self.world.is_full(used, limit)
     }
 }
 

@@ -4,6 +4,7 @@
 //! order after every answer.
 
 mod administration;
+mod column_4_23;
 mod directories;
 mod domains;
 mod guests;

@@ -87,7 +87,8 @@ impl Core {
             let domain = self.world.domains.existing(domid, generation);
             let nodes = domain.ok_or(Errno::ENOMEM)?.usage.nodes;
             let after = nodes.saturating_add_signed(change);
-            if domid != DomId::DOM0 && reached(after, self.world.quotas.nodes) {
+            let limit = self.world.limits(domid).nodes;
+            if domid != DomId::DOM0 && reached(after, limit) {
                 return Err(Errno::ENOSPC);
             }
         }

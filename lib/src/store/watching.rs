@@ -7,7 +7,7 @@ use super::names;
 use super::node::Acl;
 use super::output::Sink;
 use super::personality::WATCH_DEPTH;
-use super::quota::{exceeded, reached};
+use super::quota::reached;
 use super::transaction::Reach;
 use super::tree::parent_of;
 use super::watch::Watch;
@@ -46,7 +46,8 @@ impl Core {
             }
             Some(_) => return Err(Errno::EINVAL),
         };
-        let (path, hidden) = names::watch_path(name, call.caller, &self.world.quotas, rules)?;
+        let limits = self.limits(call);
+        let (path, hidden) = names::watch_path(name, call.caller, &limits, rules)?;
         let from = call.request.from;
         let connection = self.connections.get_mut(&from).ok_or(Errno::EIO)?;
         if connection.watches.contains(&path, token) {
@@ -62,10 +63,10 @@ impl Core {
             }
         } else {
             let usage = self.world.domains.usage(call.caller.domid);
-            if exceeded(usage.watches, self.world.quotas.watches) {
+            if self.world.is_full(usage.watches, limits.watches) {
                 return Err(rules.watch_quota.clone());
             }
-            if reached(usage.memory + bytes, self.world.quotas.memory) {
+            if reached(usage.memory + bytes, limits.memory) {
                 return Err(Errno::ENOMEM);
             }
         }
@@ -99,7 +100,7 @@ impl Core {
             return Err(Errno::EINVAL);
         }
         // What cannot be watched is not watched.
-        let (path, _) = names::watch_path(name, call.caller, &self.world.quotas, self.world.rules)
+        let (path, _) = names::watch_path(name, call.caller, &self.limits(call), self.world.rules)
             .map_err(|_| Errno::ENOENT)?;
         let connection = self.connections.get_mut(&call.request.from);
         let connection = connection.ok_or(Errno::EIO)?;
