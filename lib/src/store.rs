@@ -32,6 +32,7 @@ mod transaction;
 mod tree;
 mod watch;
 mod watching;
+mod world;
 
 use std::fmt;
 use std::sync::Arc;

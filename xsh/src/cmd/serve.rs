@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use xenbus::demo::{Host, Scenario};
@@ -15,6 +16,7 @@ use crate::exit::Exit;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(args: &ServeArgs) -> Exit {
+    allow_many_clients();
     // Before anything is made, so that a signal finds it and it is cleaned up.
     let mut signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
         Ok(signals) => signals,
@@ -39,6 +41,14 @@ pub(crate) fn run(args: &ServeArgs) -> Exit {
     signals.forever().next();
     drop(store);
     Exit::Success
+}
+
+/// Every client is a descriptor, and the usual limit is low for the sake of programs that use `select`.
+fn allow_many_clients() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Refused nowhere that is known, and the lower limit is respected as well.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// A store, alone or with the host that lives in it.

@@ -54,6 +54,18 @@ fn clients_beyond_the_limit_are_refused_and_the_others_do_not_notice() {
     }
     let used = ticks(serve.pid()) - before;
     assert!(used < 15, "it spins: {used} ticks in 0.3 s");
+    // Ten thousand more: each is refused at once, and costs little.
+    let before = ticks(serve.pid());
+    for _ in 0..10_000 {
+        let mut refused = UnixStream::connect(serve.socket()).unwrap();
+        refused
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        assert_eq!(refused.read(&mut [0]).unwrap_or(0), 0);
+    }
+    let used = ticks(serve.pid()) - before;
+    assert!(used < 300, "{used} ticks for 10,000 refusals");
+    early.read(&tool).unwrap();
     drop(crowd);
     let deadline = Instant::now() + Duration::from_secs(20);
     while Client::connect(&address, ClientOptions::default())
@@ -62,4 +74,7 @@ fn clients_beyond_the_limit_are_refused_and_the_others_do_not_notice() {
     {
         assert!(Instant::now() < deadline, "no client is taken any more");
     }
+    drop(early);
+    let (_, said) = serve.end(rustix::process::Signal::TERM);
+    assert!(said.lines().count() < 5, "a line for each: {said}");
 }
