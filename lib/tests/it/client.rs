@@ -1,4 +1,26 @@
 //! The client's requests: on real daemons, and against peers that follow a script.
+//!
+//! What the daemons demand of any client, and the test of each (`w` = `watch`, `t` = `transaction`, `o` =
+//! `client::operations`, `r` = `client::recovery`, `h` = `hostile`):
+//!
+//! | rule | test |
+//! | --- | --- |
+//! | no empty payload | o `no_payload_is_ever_empty_before_the_store_is_known_to_be_c` |
+//! | no payload over 4096 bytes | `errors_name_operation_path_and_way_out`, and 4080 in `device` |
+//! | replies over 4096 bytes; lists in parts | o `a_list_of_any_length_…`, h `a_reply_may_be_as_long_as_a_mebibyte` |
+//! | events before or after the reply | w `events_before_between_and_after_replies_…` |
+//! | events merged or doubled; distinct tokens | w `overlapping_watches_…` |
+//! | events after UNWATCH | w `events_before_between_and_after_replies_…` |
+//! | removing a parent | w `removing_a_parent_fires_a_watch_below_with_its_own_path` |
+//! | transactions belong to a connection; EINVAL leaves them open | t `a_transaction_is_lost_…`, `a_drop_sends_…` |
+//! | conflicts | t `a_conflict_is_told_and_the_closure_runs_again`, `endless_conflicts_are_given_up` |
+//! | error names | h `an_error_reply_is_read_whatever_its_name` |
+//! | no half-close | `the_connection_is_never_half_closed` |
+//! | always read while writing, few in flight | `a_peer_that_does_not_read_while_it_writes_is_drained` |
+//! | pipelining | `ten_thousand_requests_…`, `replies_are_matched_by_number_whatever_their_order` |
+//! | a backlog of 1 | r `a_store_that_never_accepts_runs_into_the_deadline_of_connect` |
+//! | numbers are read loosely | o `numbers_and_paths_that_a_store_would_misread_are_refused_here` |
+//! | probing | o `a_refusal_of_the_probe_proves_…`, `an_operation_that_the_store_lacks_…` |
 
 mod operations;
 mod recovery;
