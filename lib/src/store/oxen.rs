@@ -39,7 +39,19 @@ pub(super) struct Oxen {
     transactions: BTreeMap<(ConnId, u32), Transaction>,
     /// Numbers for the next transactions.
     next: BTreeMap<ConnId, u32>,
+    /// Bytes that the transactions' requests and answers take up, about.
+    held: usize,
 }
+
+/// Watches, and open transactions, that a privileged connection may have: the daemon does not limit them, but memory has
+/// an end.
+const PRIVILEGED_MAX: usize = 100_000;
+
+/// Bytes that a node with an ordinary value takes up, about.
+const NODE: usize = 512;
+
+/// Bytes that a request kept by a transaction takes up beyond its payload and answer, about.
+const KEPT: usize = 128;
 
 /// What a request is answered with.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -64,20 +76,32 @@ impl Oxen {
             watches: Watches::default(),
             transactions: BTreeMap::new(),
             next: BTreeMap::new(),
+            held: 0,
         }
     }
 
     /// Drops a connection's watches and transactions.
     pub(super) fn reset(&mut self, connection: ConnId) {
         self.watches.remove_all(connection);
-        self.transactions
-            .retain(|(owner, _), _| *owner != connection);
+        let held = &mut self.held;
+        self.transactions.retain(|(owner, _), transaction| {
+            let stays = *owner != connection;
+            *held -= if stays { 0 } else { transaction.held };
+            stays
+        });
     }
 
     /// The connection is gone, or starts anew.
     pub(super) fn start_anew(&mut self, connection: ConnId) {
         self.reset(connection);
         self.next.remove(&connection);
+    }
+
+    /// Whether something may be added, which is at most a message long.
+    fn has_room(&self, memory_max: usize) -> bool {
+        let nodes: i64 = self.tree.counts.values().sum();
+        let nodes = usize::try_from(nodes).unwrap_or_default();
+        self.held + nodes.saturating_mul(NODE) <= memory_max
     }
 
     fn open(&self, connection: ConnId) -> usize {
@@ -104,8 +128,11 @@ impl Core {
         let who = self.who(request.from);
         let over = transacted && !who.is_privileged() && self.is_over(key);
         let mut events = Vec::new();
+        let adds = transacted || matches!(op, Op::WRITE | Op::MKDIR);
         let mut response = if over {
             Response::Error(Errno::EQUOTA)
+        } else if adds && op != Op::TRANSACTION_END && !self.oxen.has_room(self.world.memory_max) {
+            Response::Error(Errno::ENOMEM)
         } else if operations::is_simple(op) {
             self.simple(&request, who, &mut events)
         } else {
@@ -117,6 +144,13 @@ impl Core {
             response = Response::Error(Errno::EQUOTA);
         } else if let Some(transaction) = self.oxen.transactions.get_mut(&key) {
             let payload = request.payload.into();
+            let answer = match &response {
+                Response::Reply(text) => text.len(),
+                Response::Ack | Response::Error(_) => 0,
+            };
+            let held = request.payload.len() + answer + KEPT;
+            transaction.held += held;
+            self.oxen.held += held;
             transaction.requests.push((op, payload, response.clone()));
         }
         self.respond(&request, response, sink);
@@ -195,7 +229,12 @@ impl Core {
         let home = self.home(from);
         let place = place(name, &home)?;
         let watches = self.oxen.watches.count(from);
-        if !who.is_privileged() && exceeded(watches, self.world.quotas.watches) {
+        let full = if who.is_privileged() {
+            watches >= PRIVILEGED_MAX
+        } else {
+            exceeded(watches, self.world.quotas.watches)
+        };
+        if full {
             return Err(Errno::EQUOTA);
         }
         let relative = !matches!(name.first(), Some(b'/' | b'@'));
@@ -228,7 +267,13 @@ impl Core {
             return Err(Errno::EBUSY);
         }
         let from = request.from;
-        if !who.is_privileged() && exceeded(self.oxen.open(from), self.world.quotas.transactions) {
+        let open = self.oxen.open(from);
+        let full = if who.is_privileged() {
+            open >= PRIVILEGED_MAX
+        } else {
+            exceeded(open, self.world.quotas.transactions)
+        };
+        if full {
             return Err(Errno::EQUOTA);
         }
         let next = self.oxen.next.entry(from).or_insert(1);
@@ -259,6 +304,7 @@ impl Core {
         };
         let key = (request.from, request.header.tx_id.0);
         let transaction = self.oxen.transactions.remove(&key).ok_or(Errno::ENOENT)?;
+        self.oxen.held -= transaction.held;
         if commit && !transaction.work.changes.is_empty() {
             let home = self.home(request.from);
             transaction.commit(&mut self.oxen.tree, who, &home, &self.world.quotas)?;

@@ -21,6 +21,13 @@ impl Core {
                 ));
             }
         }
+        let held: usize = self.oxen.transactions.values().map(|t| t.held).sum();
+        if held != self.oxen.held {
+            let counted = self.oxen.held;
+            faults.push(format!(
+                "transactions hold {held} bytes, counted are {counted}"
+            ));
+        }
         let watching = self.oxen.watches.connections();
         let transacting = self
             .oxen

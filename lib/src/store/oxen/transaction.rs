@@ -51,6 +51,8 @@ pub(super) struct Transaction {
     pub(super) requests: Vec<(Op, Box<[u8]>, Response)>,
     /// There were too many.
     pub(super) over: bool,
+    /// Bytes that the requests and answers take up, about.
+    pub(super) held: usize,
 }
 
 impl Work {
@@ -91,6 +93,7 @@ impl Transaction {
             start: tree.clone(),
             requests: Vec::new(),
             over: false,
+            held: 0,
         }
     }
 
