@@ -9,10 +9,13 @@
     reason = "a benchmark may stop at the first surprise"
 )]
 
+#[path = "common/runner.rs"]
+mod runner;
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +25,8 @@ use xenbus::transport::socket::SocketConnector;
 use xenbus::transport::{Connector, InFlight, Ready, Traits, Transport};
 use xenbus::tree::{Snapshot, WalkOptions};
 use xenbus_harness::Daemon;
+
+use runner::{Sample, compile, median};
 
 /// Nodes that are read, below one hundred directories.
 const NODES: usize = 10_000;
@@ -96,14 +101,6 @@ fn main() {
     }
 }
 
-/// One measurement.
-#[derive(Clone, Copy)]
-struct Sample {
-    units: f64,
-    wall: f64,
-    cpu: f64,
-}
-
 /// Measures both sides in turns and prints medians and the ratio of the rates.
 fn compare(
     rounds: usize,
@@ -139,12 +136,6 @@ fn compare(
         cpu(&other),
         median(ratios.iter().copied()),
     );
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// A daemon with nodes in it.
@@ -257,21 +248,7 @@ impl Scene {
 
     /// Runs the C program, which measures itself.
     fn peer(&self, arguments: &[&str]) -> Sample {
-        let output = Command::new(&self.peer)
-            .args(arguments)
-            .env("XENSTORED_PATH", &self.socket)
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let numbers: Vec<f64> = text
-            .split_whitespace()
-            .map(|n| n.parse().unwrap())
-            .collect();
-        let [units, wall, cpu] = numbers[..] else {
-            panic!("the peer said {text:?}");
-        };
-        Sample { units, wall, cpu }
+        runner::peer(&self.peer, &self.socket, arguments)
     }
 }
 
@@ -342,25 +319,6 @@ impl Transport for OneAtATimeStream {
         Traits {
             in_flight: InFlight::One,
             ..self.0.traits()
-        }
-    }
-}
-
-/// Compiles the C peers; says why if it cannot.
-fn compile(dir: &Path) -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peer/peer.c");
-    let program = dir.join("peer");
-    let done = Command::new("cc")
-        .args(["-O2", "-Wall", "-o"])
-        .arg(&program)
-        .arg(source)
-        .arg("-lxenstore")
-        .status();
-    match done {
-        Ok(status) if status.success() => Some(program),
-        other => {
-            println!("skipped: the C peers cannot be compiled (cc, libxenstore): {other:?}");
-            None
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The embedded store against the real daemons: each in a process of its own, on its own socket, asked by the same
 //! client, taking turns.
 //!
-//! `cargo bench -p xenbus --bench store [-- ROUNDS] [NAME…]`, where a row runs if its name contains one of the words.
+//! `cargo bench -p xenbus --bench store [-- ROUNDS] [NAME…]`, where a row runs if its name contains one of the words;
+//! `size` are those of memory and of transactions in large stores, `million` those with a million nodes.
 //! Needs Debian's `xenstored` and `oxenstored`; what is missing is said and skipped. Only ratios mean something: the
 //! machine may be busy with other work, and that is why the stores alternate within one run. CPU time is the store's
 //! own, user and system, and hardly depends on other work.
@@ -15,23 +16,15 @@
 mod raw;
 #[path = "store/rows.rs"]
 mod rows;
+#[path = "common/runner.rs"]
+mod runner;
 #[path = "store/size.rs"]
 mod size;
 #[path = "store/subject.rs"]
 mod subject;
 
+use runner::{Sample, median};
 use subject::Subject;
-
-/// One measurement.
-#[derive(Clone, Copy)]
-pub(crate) struct Sample {
-    /// Operations done.
-    pub(crate) units: f64,
-    /// Seconds that passed.
-    pub(crate) wall: f64,
-    /// Seconds of CPU time that the store used.
-    pub(crate) cpu: f64,
-}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,19 +41,18 @@ fn main() {
     let wanted =
         |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let mut subjects = Subject::all();
+    let dir = tempfile::tempdir().unwrap();
+    let libxenstore = wanted(rows::LIBXENSTORE)
+        .then(|| runner::compile(dir.path()))
+        .flatten();
     print_head(&subjects);
+    if let Some(program) = libxenstore {
+        compare(rows::LIBXENSTORE, &mut subjects, rounds, |subject| {
+            rows::libxenstore(subject, &program, dir.path())
+        });
+    }
     for row in rows::ROWS.iter().filter(|row| wanted(row.name)) {
-        let mut samples = vec![Vec::new(); subjects.len()];
-        // The first turn does not count: page faults, the first growth.
-        for round in 0..=rounds {
-            for (subject, samples) in subjects.iter_mut().zip(&mut samples) {
-                let sample = (row.measure)(subject);
-                if round > 0 {
-                    samples.push(sample);
-                }
-            }
-        }
-        print_row(row.name, &samples);
+        compare(row.name, &mut subjects, rounds, row.measure);
     }
     drop(subjects);
     for nodes in size::SIZES {
@@ -68,6 +60,30 @@ fn main() {
             size::measure(*nodes, rounds);
         }
     }
+    // It takes minutes: only if it is asked for.
+    if words.iter().any(|word| *word == size::LARGE_NAME) {
+        size::measure(size::LARGE, rounds);
+    }
+}
+
+/// Measures every store in turns, and prints the row.
+pub(crate) fn compare(
+    name: &str,
+    subjects: &mut [Subject],
+    rounds: usize,
+    measure: impl Fn(&mut Subject) -> Sample,
+) {
+    let mut samples = vec![Vec::new(); subjects.len()];
+    // The first turn does not count: page faults, the first growth.
+    for round in 0..=rounds {
+        for (subject, samples) in subjects.iter_mut().zip(&mut samples) {
+            let sample = measure(subject);
+            if round > 0 {
+                samples.push(sample);
+            }
+        }
+    }
+    print_row(name, &samples);
 }
 
 fn print_head(subjects: &[Subject]) {
@@ -104,10 +120,4 @@ fn print_row(name: &str, samples: &[Vec<Sample>]) {
         })
         .collect();
     println!("{name:<26}{}   {}", shown.join(" "), ratios.join(", "));
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

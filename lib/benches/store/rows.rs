@@ -7,8 +7,8 @@ use xenbus::path::StorePath;
 use xenbus::transport::socket::SocketConnector;
 use xenbus::wire::Op;
 
-use crate::Sample;
 use crate::raw::{Raw, request};
+use crate::runner::{self, Sample};
 use crate::subject::Subject;
 
 /// One line of the result.
@@ -19,6 +19,26 @@ pub(crate) struct Row {
 
 /// Requests that are under way at once in the pipelined rows.
 const WINDOW: usize = 32;
+
+/// The line of a client in C.
+pub(crate) const LIBXENSTORE: &str = "read, by libxenstore";
+
+/// `xs_read` in a loop.
+pub(crate) fn libxenstore(
+    subject: &mut Subject,
+    program: &std::path::Path,
+    dir: &std::path::Path,
+) -> Sample {
+    prepare(&mut subject.raw);
+    let list = dir.join("list");
+    std::fs::write(&list, "/bench/node\n".repeat(5_000)).unwrap();
+    let cpu = subject.cpu();
+    let sample = runner::peer(program, subject.socket(), &["xs", list.to_str().unwrap()]);
+    Sample {
+        cpu: subject.cpu() - cpu,
+        ..sample
+    }
+}
 
 /// All lines.
 pub(crate) const ROWS: &[Row] = &[

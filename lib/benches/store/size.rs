@@ -2,15 +2,19 @@
 
 use xenbus::wire::Op;
 
+use crate::compare;
 use crate::raw::{Raw, request};
 use crate::rows::{measured, transaction};
+use crate::runner::Sample;
 use crate::subject::Subject;
-use crate::{Sample, print_row};
 
 pub(crate) const NAME: &str = "size";
 
 /// Numbers of nodes.
 pub(crate) const SIZES: &[usize] = &[1_000, 10_000, 100_000];
+
+pub(crate) const LARGE_NAME: &str = "million";
+pub(crate) const LARGE: usize = 1_000_000;
 
 /// Nodes of one device of the pretended host.
 const KEYS: [(&str, &str); 9] = [
@@ -42,16 +46,8 @@ pub(crate) fn measure(nodes: usize, rounds: usize) {
         .map(|other| format!("{:.2} (of memory)", bytes[0] / other))
         .collect();
     println!("{name:<26}{}   {}", shown.join("  "), ratios.join(", "));
-    let mut samples = vec![Vec::new(); subjects.len()];
-    for round in 0..=rounds {
-        for (subject, samples) in subjects.iter_mut().zip(&mut samples) {
-            let sample = transactions(subject);
-            if round > 0 {
-                samples.push(sample);
-            }
-        }
-    }
-    print_row(&format!("transaction, {nodes} nodes"), &samples);
+    let name = format!("transaction, {nodes} nodes");
+    compare(&name, &mut subjects, rounds, transactions);
 }
 
 fn transactions(subject: &mut Subject) -> Sample {
