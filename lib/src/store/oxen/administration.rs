@@ -34,7 +34,11 @@ impl Core {
             [b"quota", domid, ..] => match numbers::strict(domid) {
                 None => Response::Ack,
                 Some(domid) => {
-                    let tree = &self.oxen.tree;
+                    let key = (request.from, request.header.tx_id.0);
+                    let tree = match self.oxen.transactions.get(&key) {
+                        Some(transaction) => &transaction.work.tree,
+                        None => &self.oxen.tree,
+                    };
                     let text = match tree.counts.get(&domid) {
                         Some(count) => format!("dom{domid} quota: {count}/{}\0", tree.nodes_max),
                         None => format!("dom{domid} quota: not set\0"),

@@ -75,6 +75,25 @@ const FREEDOMS: &[Freedom] = &[
         },
     },
     Freedom {
+        name: "memory of transactions",
+        reason: "C counts the copies that an open transaction makes of nodes, under keys as long as its generation, as \
+                 memory of the domain; ours shares the nodes and counts none",
+        allows: |_, context, theirs, ours| {
+            let counts = |frames: &[Frame]| -> Option<String> {
+                let [frame] = frames else { return None };
+                let text = str::from_utf8(&frame.payload).ok()?;
+                let (counts, memory) = text.split_once("memory  ")?;
+                let number = memory.trim_start_matches([' ', ':']);
+                let plain = number
+                    .strip_suffix("\n\0")?
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit());
+                (frame.op == Op::CONTROL && frame.echoed && plain).then(|| counts.to_owned())
+            };
+            context.kind == Kind::C && counts(theirs).is_some() && counts(theirs) == counts(ours)
+        },
+    },
+    Freedom {
         name: "blame for a conflict",
         reason: "oxenstored looks for the domain that is to blame for a conflict, if one has written in the last 50 ms; \
                  then a request that cannot be carried out again (CONTROL, WATCH, …) makes EINVAL of EAGAIN",

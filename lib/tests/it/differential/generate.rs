@@ -63,6 +63,9 @@ impl Generator {
             let payload = [&b"/a\0"[..], self.rng.pick(perms)].concat();
             self.ask(Conn::Socket(0), Op::SET_PERMS, &payload);
         }
+        if self.kind == Kind::C && self.rng.chance(25) {
+            self.lower_quotas();
+        }
         if self.rng.chance(30) {
             self.ask(Conn::Socket(0), Op::SET_PERMS, b"@releaseDomain\0r0\0");
             self.ask(
@@ -70,6 +73,26 @@ impl Generator {
                 Op::SET_PERMS,
                 b"@introduceDomain\0n0\0r1\0",
             );
+        }
+    }
+
+    /// Limits so low that they are reached. (oxenstored reads its own from a file, before it starts.)
+    fn lower_quotas(&mut self) {
+        let quotas = [
+            ("nodes", 6),
+            ("watches", 3),
+            ("transactions", 2),
+            ("transaction-nodes", 5),
+            ("node-size", 60),
+            ("permissions", 2),
+            ("path-max", 30),
+        ];
+        for (name, least) in quotas {
+            if self.rng.chance(40) {
+                let value = least + self.rng.below(2 * least);
+                let payload = format!("quota\0set\0{name}\0{value}\0");
+                self.ask(Conn::Socket(0), Op::CONTROL, payload.as_bytes());
+            }
         }
     }
 

@@ -78,6 +78,15 @@ impl Vocabulary {
                     b"\0",
                     b"print\0",
                     b"log\0on\0",
+                    b"quota\x000\0",
+                    b"quota\x001\0",
+                    b"quota\x002\0",
+                    b"quota\x003\0",
+                    b"quota\x0077\0",
+                    b"quota\0",
+                    b"quota-soft\0",
+                    b"quota\0set\0nonsense\x001\0",
+                    b"quota\0set\0nodes\0",
                 ];
                 rng.pick(commands).to_vec()
             }
