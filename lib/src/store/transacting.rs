@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::access::Caller;
 use super::children::name_of;
 use super::core::{Call, ConnId, Core, Identity};
 use super::node::Acl;
@@ -72,23 +73,29 @@ impl Core {
         self.world.release(&transaction);
         self.count_transaction_end(call.request.from);
         if commit {
-            self.commit(transaction, sink)?;
+            self.commit(transaction, call.caller, sink)?;
         }
         call.request.ack(sink);
         Ok(())
     }
 
-    fn commit(&mut self, transaction: Transaction, sink: &mut dyn Sink) -> Result<(), Errno> {
+    fn commit(
+        &mut self,
+        transaction: Transaction,
+        caller: Caller,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Errno> {
         if transaction.failed {
             return Err(Errno::ENOMEM);
         }
+        let limited = transaction.created && !caller.privileged;
         for (domid, change) in transaction.owned() {
             let generation = self.world.tree.generation();
             let domain = self.world.domains.existing(domid, generation);
             let nodes = domain.ok_or(Errno::ENOMEM)?.usage.nodes;
             let after = nodes.saturating_add_signed(change);
             let limit = self.world.limits(domid).nodes;
-            if domid != DomId::DOM0 && reached(after, limit) {
+            if limited && domid != DomId::DOM0 && reached(after, limit) {
                 return Err(Errno::ENOSPC);
             }
         }

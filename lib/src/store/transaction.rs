@@ -21,6 +21,8 @@ pub(super) struct Transaction {
     pub(super) memory: usize,
     /// Something was done by half: it can only be given up.
     pub(super) failed: bool,
+    /// Something was made: the limit on nodes is looked at in the end.
+    pub(super) created: bool,
 }
 
 /// A node that the transaction used.

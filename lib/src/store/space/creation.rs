@@ -29,6 +29,9 @@ impl Space<'_> {
             missing.push(at.into());
             at = parent_of(at);
         }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.created = true;
+        }
         self.check_creation(&missing, &acl, value.len(), parent_path, parent_size)?;
         let top = missing.last().cloned().ok_or(Errno::EEXIST)?;
         let name = name_of(&top);
