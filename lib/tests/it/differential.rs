@@ -2,6 +2,7 @@
 //!
 //! `XENBUS_SEED=N` runs the one sequence of that seed, `XENBUS_LONG=1` over 100,000 operations per daemon.
 
+mod borders;
 mod embedded;
 mod freedom;
 mod generate;

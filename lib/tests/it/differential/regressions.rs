@@ -122,3 +122,23 @@ fn permissions_set_in_a_transaction_need_the_owner_until_the_commit() {
         s1@e TRANSACTION_END T\x00",
     );
 }
+
+#[test]
+fn a_privileged_transaction_makes_more_nodes_for_a_domain_than_it_may_have() {
+    let steps = |end: &str| {
+        format!(
+            r"
+        life 1 running
+        introduce 1
+        s0 WRITE /a\x00top
+        s0 SET_PERMS /a\x00n1\x00
+        s0 CONTROL quota\x00set\x00nodes\x004\x00
+        {end} START d
+        {end}@d WRITE /a/b/c/d\x001
+        {end}@d WRITE /a/e\x001
+        {end}@d TRANSACTION_END T\x00"
+        )
+    };
+    agree(Kind::C, &steps("s1"));
+    agree(Kind::C, &steps("d1"));
+}
