@@ -86,18 +86,22 @@ impl Perm {
         })
     }
 
-    /// Reads one entry of a daemon's reply. Any 32-bit number is taken: oxenstored stores numbers that are no domains.
+    /// Reads one entry of a daemon's reply. Any 32-bit number is taken, also as C shows it, with a sign: any domain can
+    /// give its nodes permissions for numbers that are no domains.
     fn from_wire(entry: &[u8]) -> Result<Self, PermsError> {
         let malformed = || PermsError::Wire(escape(entry).to_string());
         let (&letter, number) = entry.split_first().ok_or_else(malformed)?;
         let access = Access::from_letter(letter).ok_or_else(malformed)?;
-        if number.is_empty() || !number.iter().all(u8::is_ascii_digit) {
+        let digits = number.strip_prefix(b"-").unwrap_or(number);
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return Err(malformed());
         }
-        let number = str::from_utf8(number)
-            .ok()
-            .and_then(|n| n.parse().ok())
-            .ok_or_else(malformed)?;
+        let text = str::from_utf8(number).map_err(|_| malformed())?;
+        let signed = || text.parse().map(i32::cast_unsigned);
+        let number = text
+            .parse()
+            .or_else(|_| signed())
+            .map_err(|_| malformed())?;
         Ok(Self {
             access,
             domid: DomId(number),
@@ -264,6 +268,8 @@ mod tests {
     fn replies_keep_numbers_that_are_no_domains() {
         let perms = Perms::from_wire(b"n99999\0r32757\0").unwrap();
         assert_eq!(perms.owner(), DomId(99999));
+        let of_c = Perms::from_wire(b"n0\0r-1\0").unwrap();
+        assert_eq!(of_c, Perms::from_wire(b"n0\0r4294967295\0").unwrap());
         for bad in [
             &b""[..],
             b"\0",
@@ -271,6 +277,8 @@ mod tests {
             b"n0\0\0",
             b"q0\0",
             b"n9223372036854775807\0",
+            b"n-\0",
+            b"n--1\0",
             b"n\xb2\0",
         ] {
             assert!(Perms::from_wire(bad).is_err(), "{bad:?}");
