@@ -142,3 +142,16 @@ fn a_privileged_transaction_makes_more_nodes_for_a_domain_than_it_may_have() {
     agree(Kind::C, &steps("s1"));
     agree(Kind::C, &steps("d1"));
 }
+
+#[test]
+fn a_number_that_is_no_domain_is_shown_as_the_daemon_shows_it() {
+    for kind in [Kind::C, Kind::OCaml] {
+        agree(
+            kind,
+            r"
+            s0 WRITE /a\x00
+            s0 SET_PERMS /a\x00n0\x00r-1\x00r4294967297\x00b99999\x00
+            s0 GET_PERMS /a\x00",
+        );
+    }
+}

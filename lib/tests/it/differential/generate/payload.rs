@@ -295,6 +295,7 @@ fn permissions(rng: &mut Rng, kind: Kind) -> Vec<u8> {
             b"n0 r3\0",
             b"rw0\0",
             b"n0\0r77\0",
+            b"n0\0r-1\0",
             b"b77\0",
             b"n0\0\0",
             b"n+1\0",
