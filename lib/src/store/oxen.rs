@@ -10,9 +10,11 @@ mod numbers;
 mod operations;
 mod path;
 mod perms;
+mod transacting;
 mod transaction;
 mod tree;
 mod watches;
+mod watching;
 
 use std::collections::BTreeMap;
 
@@ -20,10 +22,10 @@ use self::path::Path;
 use self::perms::Who;
 use self::transaction::{Change, ChangeKind, Transaction, Work};
 use self::tree::Tree;
-use self::watches::{Event, Place, Watch, Watches, look};
+use self::watches::{Event, Watches, look};
 use super::core::{ConnId, Core, Identity};
 use super::output::Sink;
-use super::quota::{exceeded, reached};
+use super::quota::reached;
 use super::request::Request;
 use crate::id::{DomId, ReqId, TxId};
 use crate::wire::{Errno, Header, Op, PAYLOAD_MAX};
@@ -218,117 +220,6 @@ impl Core {
         }
     }
 
-    fn oxen_watch(
-        &mut self,
-        request: &Request<'_>,
-        who: Who,
-        events: &mut Vec<Event>,
-    ) -> Result<Response, Errno> {
-        let (name, token) = two_strings(request.payload)?;
-        let from = request.from;
-        let home = self.home(from);
-        let place = place(name, &home)?;
-        let watches = self.oxen.watches.count(from);
-        let full = if who.is_privileged() {
-            watches >= PRIVILEGED_MAX
-        } else {
-            exceeded(watches, self.world.quotas.watches)
-        };
-        if full {
-            return Err(Errno::EQUOTA);
-        }
-        let relative = !matches!(name.first(), Some(b'/' | b'@'));
-        let watch = Watch {
-            connection: from,
-            token: token.into(),
-            name: name.into(),
-            hidden: if relative { home.len() + 1 } else { 0 },
-        };
-        events.push(watch.event());
-        self.oxen
-            .watches
-            .add(place, watch)
-            .inspect_err(|_| events.clear())?;
-        Ok(Response::Ack)
-    }
-
-    fn oxen_unwatch(&mut self, request: &Request<'_>) -> Result<Response, Errno> {
-        let (name, token) = two_strings(request.payload)?;
-        let home = self.home(request.from);
-        // What cannot be watched is not watched, but a path must be something.
-        path::absolute(name, &home)?;
-        let place = place(name, &home).map_err(|_| Errno::ENOENT)?;
-        self.oxen.watches.remove(&place, request.from, token)?;
-        Ok(Response::Ack)
-    }
-
-    fn oxen_start(&mut self, request: &Request<'_>, who: Who) -> Result<Response, Errno> {
-        if request.header.tx_id != TxId::NONE {
-            return Err(Errno::EBUSY);
-        }
-        let from = request.from;
-        let open = self.oxen.open(from);
-        let full = if who.is_privileged() {
-            open >= PRIVILEGED_MAX
-        } else {
-            exceeded(open, self.world.quotas.transactions)
-        };
-        if full {
-            return Err(Errno::EQUOTA);
-        }
-        let next = self.oxen.next.entry(from).or_insert(1);
-        while *next == 0
-            || *next >= 0x3fff_ffff
-            || self.oxen.transactions.contains_key(&(from, *next))
-        {
-            *next = if *next >= 0x3fff_ffff { 1 } else { *next + 1 };
-        }
-        let number = *next;
-        *next += 1;
-        let transaction = Transaction::start(&self.oxen.tree);
-        self.oxen.transactions.insert((from, number), transaction);
-        Ok(Response::Reply(format!("{number}\0").into_bytes()))
-    }
-
-    /// TRANSACTION_END. Its events come before its answer.
-    fn oxen_end(
-        &mut self,
-        request: &Request<'_>,
-        who: Who,
-        sink: &mut dyn Sink,
-    ) -> Result<Response, Errno> {
-        let commit = match request.payload.split(|byte| *byte == 0).next() {
-            Some(b"T") => true,
-            Some(b"F") => false,
-            _ => return Err(Errno::EINVAL),
-        };
-        let key = (request.from, request.header.tx_id.0);
-        let transaction = self.oxen.transactions.remove(&key).ok_or(Errno::ENOENT)?;
-        self.oxen.held -= transaction.held;
-        if commit && !transaction.work.changes.is_empty() {
-            let home = self.home(request.from);
-            transaction.commit(&mut self.oxen.tree, who, &home, &self.world.quotas)?;
-            let mut events = Vec::new();
-            for Change { path, kind } in &transaction.work.changes {
-                let start = &transaction.start.root;
-                let end = &transaction.work.tree.root;
-                let seen = |path: &Path| match kind {
-                    ChangeKind::Set => look(end, path),
-                    ChangeKind::Perms(_) => [look(start, path), look(end, path)].concat(),
-                    ChangeKind::Removed(..) => look(start, path),
-                };
-                let below = kind.reaches_below();
-                events.extend(
-                    self.oxen
-                        .watches
-                        .events(path, below, &seen, &|id| self.who(id)),
-                );
-            }
-            self.tell(events, sink);
-        }
-        Ok(Response::Ack)
-    }
-
     /// The events of a change outside of transactions.
     fn events_of(&self, Change { path, kind }: &Change) -> Vec<Event> {
         let root = &self.oxen.tree.root;
@@ -408,23 +299,5 @@ impl Core {
             _ => DomId::DOM0,
         };
         format!("/local/domain/{domid}")
-    }
-}
-
-/// Where a watch is.
-fn place(name: &[u8], home: &str) -> Result<Place, Errno> {
-    let text = path::absolute(name, home)?;
-    if text.first() == Some(&b'@') {
-        return Ok(Place::Special(text.into()));
-    }
-    Path::parse(&text).map(Place::Node)
-}
-
-/// Exactly two strings.
-fn two_strings(payload: &[u8]) -> Result<(&[u8], &[u8]), Errno> {
-    let strings: Vec<&[u8]> = payload.splitn(4, |byte| *byte == 0).collect();
-    match strings[..] {
-        [first, second, []] => Ok((first, second)),
-        _ => Err(Errno::EINVAL),
     }
 }

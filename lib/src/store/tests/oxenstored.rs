@@ -1,4 +1,4 @@
-//! Where oxenstored differs, as far as it is imitated.
+//! Where oxenstored differs. (Its transactions and events are compared with the daemon's own in `tests/it/differential`.)
 
 use super::*;
 
