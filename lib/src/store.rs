@@ -1,7 +1,7 @@
 //! The embedded XenStore: a state machine without I/O, and listeners around it.
 //!
 //! [`core::Core`] is the store: requests in, replies and events out, the same output for the same input. [`Server`]
-//! serves one to Unix sockets and to memory connections from a single thread.
+//! serves one to Unix sockets, to the shared rings of domains and to memory connections from a single thread.
 //!
 //! It behaves as C xenstored 4.17, or as another daemon: see [`Personality`].
 
