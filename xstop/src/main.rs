@@ -1,0 +1,3 @@
+//! Shows the frontends, backends and rings of a Xen host.
+
+fn main() {}
