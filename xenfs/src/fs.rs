@@ -103,7 +103,7 @@ mod set;
 mod value;
 mod write;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use xenbus::{Client, StorePath};
@@ -119,6 +119,7 @@ use crate::errno::{Errno, Result};
 use crate::handle::Handles;
 use crate::inode::{Inodes, Node};
 use crate::settings::{Cache, EmptyNode, Settings};
+use crate::stats::Stats;
 use health::Health;
 use name::Name;
 use value::Translation;
@@ -140,6 +141,7 @@ pub struct XenFs {
     mounted: SystemTime,
     timeout: Duration,
     health: Health,
+    stats: Arc<Stats>,
 }
 
 impl XenFs {
@@ -166,8 +168,14 @@ impl XenFs {
             mounted: SystemTime::now(),
             timeout: settings.timeout,
             health: Health::default(),
+            stats: Arc::default(),
             client,
         })
+    }
+
+    /// What the mount counts about its watches and its cache.
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
     }
 
     /// Number of files that are open, those included that are just being closed.

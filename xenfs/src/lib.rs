@@ -21,6 +21,7 @@ pub mod inode;
 pub mod mount;
 pub mod options;
 pub mod settings;
+pub mod stats;
 pub mod xattr;
 
 use std::ffi::OsString;
