@@ -96,6 +96,13 @@ impl Appearance {
         (mode, uid)
     }
 
+    /// Mode of what is no node, and for whoever may do what the mount may.
+    pub fn private(&self, directory: bool) -> u16 {
+        let all = if directory { 0o777 } else { 0o666 };
+        let umask = self.umask.and_then(|umask| u16::try_from(umask).ok());
+        all & !umask.unwrap_or(0o077)
+    }
+
     /// Group of all files.
     pub fn gid(&self) -> u32 {
         self.gid

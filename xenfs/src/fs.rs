@@ -100,6 +100,8 @@ mod open;
 mod remove;
 mod rename;
 mod set;
+mod source;
+mod transaction;
 mod value;
 mod write;
 
@@ -117,11 +119,12 @@ pub use set::{SetAttr, Time};
 use crate::attr::{Appearance, Caller};
 use crate::errno::{Errno, Result};
 use crate::handle::Handles;
-use crate::inode::{Inodes, Node};
+use crate::inode::{Inodes, Node, Space};
 use crate::settings::{Cache, EmptyNode, Settings};
 use crate::stats::Stats;
 use health::Health;
 use name::Name;
+use source::Source;
 use value::Translation;
 
 /// How long the kernel may believe what is only as true as its last look at the store.
@@ -129,7 +132,7 @@ const SHORT: Duration = Duration::from_secs(1);
 
 /// XenStore as a file system.
 pub struct XenFs {
-    client: Client,
+    client: Source,
     appearance: Appearance,
     caller: Caller,
     translation: Translation,
@@ -140,6 +143,7 @@ pub struct XenFs {
     handles: Handles,
     mounted: SystemTime,
     timeout: Duration,
+    tx_timeout: Duration,
     health: Health,
     stats: Arc<Stats>,
 }
@@ -163,13 +167,14 @@ impl XenFs {
             empty: settings.empty,
             read_only: settings.read_only,
             cache: settings.cache,
-            inodes: Mutex::new(Inodes::new(&root)),
-            handles: Handles::default(),
+            inodes: Mutex::new(Inodes::new(&root, Space::MAIN)),
+            handles: Handles::new(Space::MAIN),
             mounted: SystemTime::now(),
             timeout: settings.timeout,
+            tx_timeout: settings.tx_timeout,
             health: Health::default(),
             stats: Arc::default(),
-            client,
+            client: Source::Store(client),
         })
     }
 
@@ -188,15 +193,40 @@ impl XenFs {
         self.timeout
     }
 
+    /// For how long a transaction may be unused.
+    pub(crate) fn tx_timeout(&self) -> Duration {
+        self.tx_timeout
+    }
+
+    /// Since when this is mounted.
+    pub(crate) fn mounted(&self) -> SystemTime {
+        self.mounted
+    }
+
+    /// How nodes are shown.
+    pub(crate) fn appearance(&self) -> &Appearance {
+        &self.appearance
+    }
+
+    /// Whether we may do everything.
+    pub(crate) fn is_privileged(&self) -> bool {
+        self.caller == Caller::Privileged
+    }
+
+    /// Whether a nodeid is the root.
+    pub(crate) fn is_top(&self, id: u64) -> bool {
+        self.inodes().is_root(id)
+    }
+
     /// Tells how long an operation took: too long raises the question whether the store still answers.
     pub(crate) fn took(&self, time: Duration) {
         if time >= self.timeout {
-            self.health.doubt(&self.client);
+            self.health.doubt(self.client.store());
         }
     }
 
-    /// The store.
-    pub(crate) fn client(&self) -> &Client {
+    /// The store as this file system sees it.
+    pub(crate) fn client(&self) -> &Source {
         &self.client
     }
 
@@ -211,6 +241,7 @@ impl XenFs {
 
     /// What a nodeid stands for; the first thing that an operation asks, before it asks the store.
     pub(crate) fn node(&self, id: u64) -> Result<Node> {
+        self.client.check()?;
         self.health.check()?;
         self.inodes().resolve(id)
     }
@@ -235,7 +266,7 @@ impl XenFs {
     /// Where a name in a directory leads.
     fn target(&self, parent: &Node, name: &[u8]) -> Result<Target> {
         match Name::parse(name) {
-            Name::Directories if parent.id == crate::inode::ROOT => Ok(Target::Directories),
+            Name::Directories if self.inodes().is_root(parent.id) => Ok(Target::Directories),
             Name::Directories | Name::Illegal => Err(Errno::EINVAL),
             Name::Value => Ok(Target::Value),
             Name::Child(name) if parent.path.is_root() && name::is_phantom(name) => {

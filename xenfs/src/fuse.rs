@@ -1,4 +1,4 @@
-//! The adaptor between the kernel and [`XenFs`]: takes requests apart, calls, replies. It decides nothing.
+//! The adaptor between the kernel and [`Mounted`]: takes requests apart, calls, replies. It decides nothing.
 //!
 //! Handlers give the reply away to a pool of threads and return, so that a slow store never keeps a session's thread
 //! from reading the next request.
@@ -22,35 +22,36 @@ use rustix::fs::{FileType, RawMode};
 
 use self::pool::Pool;
 use self::reply::{GENERATION, answer, answer_entry, answer_xattr, file_attr};
-use crate::fs::{OpenFlags, RenameFlags, SetAttr, Time, XenFs};
+use crate::fs::{OpenFlags, RenameFlags, SetAttr, Time};
+use crate::mounted::Mounted;
 use crate::xattr::Existing;
 
 /// Most bytes of a name, a value or a list that any node can need: more is not copied for the worker.
 const NAME_MAX: u32 = 255;
 
-/// [`XenFs`] as the kernel sees it.
+/// [`Mounted`] as the kernel sees it.
 pub struct Adaptor {
-    fs: Arc<XenFs>,
+    fs: Arc<Mounted>,
     pool: Pool,
 }
 
 impl Adaptor {
     /// Serves `fs`. Give it to a session whose options contain `default_permissions`: the modes are the access
     /// control between the users of this machine.
-    pub fn new(fs: impl Into<Arc<XenFs>>) -> Self {
+    pub fn new(mounted: impl Into<Mounted>) -> Self {
         Self {
-            fs: fs.into(),
+            fs: Arc::new(mounted.into()),
             pool: Pool::default(),
         }
     }
 
     /// Runs `job` on a thread of the pool.
-    fn later(&self, job: impl FnOnce(&XenFs) + Send + 'static) {
+    fn later(&self, job: impl FnOnce(&Mounted) + Send + 'static) {
         let fs = Arc::clone(&self.fs);
         self.pool.run(move || {
             let start = Instant::now();
             job(&fs);
-            fs.took(start.elapsed());
+            fs.main().took(start.elapsed());
         });
     }
 }
@@ -71,7 +72,7 @@ impl Filesystem for Adaptor {
 
     fn destroy(&mut self) {
         // A file that was closed just before the end may still have to be committed.
-        self.pool.shut_down(self.fs.timeout());
+        self.pool.shut_down(self.fs.main().timeout());
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {

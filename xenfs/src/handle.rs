@@ -11,11 +11,11 @@ pub use directory::{Directory, Listed, Listing};
 pub use file::{Append, File, State};
 
 use crate::errno::{Errno, Result};
+use crate::inode::Space;
 
 /// The table of open files and directories.
-#[derive(Default)]
 pub struct Handles {
-    next: AtomicU64,
+    last: AtomicU64,
     open: Mutex<Table>,
 }
 
@@ -30,9 +30,17 @@ struct Table {
 }
 
 impl Handles {
+    /// An empty table; its handles are numbers of `space`.
+    pub fn new(space: Space) -> Self {
+        Self {
+            last: AtomicU64::new(space.first()),
+            open: Mutex::default(),
+        }
+    }
+
     /// Adds an open file.
     pub fn add_file(&self, file: File) -> (u64, Arc<File>) {
-        let handle = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let file = Arc::new(file);
         let mut table = self.table();
         if file.writable {
@@ -93,6 +101,11 @@ impl Handles {
         files.find(|file| file.is_held_back()).cloned()
     }
 
+    /// All files with something that the store does not know yet.
+    pub fn all_pending(&self) -> Vec<Arc<File>> {
+        self.table().pending.values().flatten().cloned().collect()
+    }
+
     /// All files that hold back the creation of their node.
     pub fn all_held_back(&self) -> Vec<Arc<File>> {
         let table = self.table();
@@ -126,7 +139,7 @@ impl Handles {
 
     /// Adds an open directory.
     pub fn add_directory(&self, directory: Directory) -> u64 {
-        let handle = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let mut table = self.table();
         table.directories.insert(handle, Arc::new(directory));
         handle

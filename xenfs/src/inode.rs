@@ -3,9 +3,10 @@
 //! One *record* per node that the kernel knows, and for the last [`REMEMBERED`] that it has forgotten, so that the
 //! type of a node and its inode numbers stay what they were. A nodeid is the record's number and the presentation in
 //! its lowest bits, because a node that changes from file to directory must get another nodeid: the kernel marks an
-//! inode bad whose type changes.
+//! inode bad whose type changes. Its highest bits are the [`Space`]: each tree of nodes has a table of its own.
 
 mod record;
+mod space;
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -14,6 +15,7 @@ use xenbus::StorePath;
 
 use record::Record;
 pub use record::{Kind, Known};
+pub use space::Space;
 
 use crate::errno::{Errno, Result};
 
@@ -22,6 +24,15 @@ pub const REMEMBERED: usize = 65_536;
 
 /// The root's nodeid, fixed by the FUSE protocol.
 pub const ROOT: u64 = 1;
+
+/// Bits of a record's number.
+const NUMBER_BITS: u32 = Space::BITS_BELOW - record::BITS;
+
+/// The root's presentation.
+const TOP: Presentation = Presentation {
+    view: View::Plain,
+    shape: Shape::Directory,
+};
 
 /// How a node is shown.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -83,15 +94,16 @@ pub struct Inodes {
     remembered: usize,
     hasher: RandomState,
     root: u64,
+    space: Space,
 }
 
 impl Inodes {
     /// A table whose root is the node `root`.
-    pub fn new(root: &StorePath) -> Self {
-        Self::remembering(root, REMEMBERED)
+    pub fn new(root: &StorePath, space: Space) -> Self {
+        Self::remembering(root, space, REMEMBERED)
     }
 
-    fn remembering(root: &StorePath, remembered: usize) -> Self {
+    fn remembering(root: &StorePath, space: Space, remembered: usize) -> Self {
         let mut table = Self {
             records: HashMap::new(),
             numbers: BTreeMap::new(),
@@ -100,17 +112,44 @@ impl Inodes {
             remembered,
             hasher: RandomState::new(),
             root: 0,
+            space,
         };
         table.root = table.record(root);
-        // The kernel never looks the root up, and never forgets it.
-        table.retain(
-            table.root,
-            Presentation {
-                view: View::Plain,
-                shape: Shape::Directory,
-            },
-        );
+        // Never forgotten; the kernel does not look the main tree's root up.
+        table.retain(table.root, TOP);
         table
+    }
+
+    /// Where the root of the tree is.
+    pub fn root(&self) -> Option<StorePath> {
+        Some(self.records.get(&self.root)?.path.clone())
+    }
+
+    /// The root's nodeid.
+    pub fn root_id(&self) -> u64 {
+        self.join(self.root, TOP)
+    }
+
+    /// Whether a nodeid is the root of the tree.
+    pub fn is_root(&self, id: u64) -> bool {
+        self.split(id) == (self.root, TOP)
+    }
+
+    /// Whether the kernel knows a node of the tree.
+    pub fn is_known(&self) -> bool {
+        let lookups = |record: &Record| record.lookups.iter().sum::<u64>();
+        self.records
+            .iter()
+            .any(|(number, record)| lookups(record) > u64::from(*number == self.root))
+    }
+
+    /// What is remembered of the nodes that were made or changed through this tree.
+    pub fn changed(&self) -> Vec<(StorePath, Known)> {
+        let records = self.records.values().filter(|record| !record.detached);
+        records
+            .filter(|record| record.known.modified.is_some())
+            .map(|record| (record.path.clone(), record.known))
+            .collect()
     }
 
     /// What a nodeid stands for.
@@ -160,7 +199,7 @@ impl Inodes {
     /// The kernel forgets `lookups` look-ups of a nodeid.
     pub fn forget(&mut self, id: u64, lookups: u64) {
         let (number, presentation) = self.split(id);
-        if number == self.root && id == ROOT {
+        if id == ROOT {
             return;
         }
         let Some(record) = self.records.get_mut(&number) else {
@@ -252,10 +291,10 @@ impl Inodes {
 
     /// A number that no record has. It comes from the path, so that an inode number survives being forgotten.
     fn free_number(&self, path: &StorePath) -> u64 {
-        // The three lowest bits of a nodeid are the presentation, and 0 would collide with the root's fixed nodeid.
-        let mut number = (self.hasher.hash_one(path) >> 4).max(1);
+        // 0 is for what is no node, and would collide with the root's fixed nodeid.
+        let mut number = (self.hasher.hash_one(path) >> (u64::BITS - NUMBER_BITS)).max(1);
         while self.records.contains_key(&number) {
-            number += 1;
+            number = ((number + 1) & (u64::MAX >> (u64::BITS - NUMBER_BITS))).max(1);
         }
         number
     }
@@ -298,26 +337,18 @@ impl Inodes {
     }
 
     fn join(&self, number: u64, presentation: Presentation) -> u64 {
-        let id = node_id(number, presentation);
-        if id == self.root_id() { ROOT } else { id }
+        if self.space == Space::MAIN && (number, presentation) == (self.root, TOP) {
+            return ROOT;
+        }
+        self.space.first() | number << record::BITS | record::bits(presentation) as u64
     }
 
     fn split(&self, id: u64) -> (u64, Presentation) {
-        let id = if id == ROOT { self.root_id() } else { id };
-        (id >> record::BITS, record::presentation(id))
+        if id == ROOT && self.space == Space::MAIN {
+            return (self.root, TOP);
+        }
+        (Space::inside(id) >> record::BITS, record::presentation(id))
     }
-
-    fn root_id(&self) -> u64 {
-        let presentation = Presentation {
-            view: View::Plain,
-            shape: Shape::Directory,
-        };
-        node_id(self.root, presentation)
-    }
-}
-
-fn node_id(number: u64, presentation: Presentation) -> u64 {
-    number << record::BITS | record::bits(presentation) as u64
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! XenStore as a file system.
 //!
 //! A command line ([`cli`], [`options`]) becomes a mount ([`mount`]) and a process that serves it ([`daemon`]). A
-//! request of the kernel comes in at the adaptor ([`fuse`]), is carried out by the file system ([`fs`]) on its inodes
-//! ([`inode`]) and open files ([`handle`]), and what the store says against it becomes an error number ([`errno`]).
+//! request of the kernel comes in at the adaptor ([`fuse`]), goes to the tree that it is about ([`mounted`]: the store,
+//! a transaction, a hidden file), is carried out by the file system ([`fs`]) on its inodes ([`inode`]) and open files
+//! ([`handle`]), and what the store says against it becomes an error number ([`errno`]).
 
 #![cfg_attr(
     test,
@@ -18,7 +19,9 @@ pub mod fs;
 pub mod fuse;
 pub mod handle;
 pub mod inode;
+pub mod log;
 pub mod mount;
+pub mod mounted;
 pub mod options;
 pub mod settings;
 pub mod stats;

@@ -30,6 +30,8 @@ pub struct Settings {
     pub cache: Cache,
     /// How long a request to the store may take (`timeout=`, seconds).
     pub timeout: Duration,
+    /// For how long a transaction may be unused before it is given up (`tx-timeout=`, seconds).
+    pub tx_timeout: Duration,
 }
 
 /// Which node becomes the root of the mount.
@@ -78,6 +80,7 @@ impl Default for Settings {
             empty: EmptyNode::File,
             cache: Cache::Auto,
             timeout: Duration::from_secs(5),
+            tx_timeout: Duration::from_mins(1),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::os::fd::AsFd as _;
 use rustix::fs::{FileType, fstat};
 
 use crate::error::{Error, Result};
+use crate::log;
 
 /// Set for the background process: its standard input is the pipe to its parent.
 pub(super) const VARIABLE: &str = "_XENFS_READY";
@@ -58,6 +59,7 @@ impl Ready {
             .and_then(|()| rustix::stdio::dup2_stdout(&null))
             .and_then(|()| rustix::stdio::dup2_stderr(&null))
             .map_err(|error| Error::mount("give up the standard streams", error))?;
+        log::to_background();
         parent
             .write_all(MOUNTED)
             .map_err(|error| Error::mount("report the mount", error))

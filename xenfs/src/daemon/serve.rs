@@ -1,6 +1,7 @@
 //! Serving a mount: from connecting to the store to the end.
 
 use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::fs::XenFs;
 use crate::fuse::Adaptor;
 use crate::mount::Mount;
+use crate::mounted::{Mounted, Origin};
 use crate::settings::Subdir;
 
 /// How long requests under way may take to end after a signal. A mount that is still in use ends only with the
@@ -48,7 +50,11 @@ pub(super) fn serve(mut plan: Plan, ready: Ready) -> Result<()> {
     let (sender, events) = mpsc::channel();
     watch_signals(sender.clone())?;
     let mount = Mount::new(&plan.point, &plan.source, &plan.options)?;
-    let served = start(Adaptor::new(filesystem), &mount, admitted(&plan), sender).and_then(|()| {
+    let origin = Origin {
+        source: plan.source.to_string_lossy().into_owned(),
+    };
+    let mounted = Mounted::new(Arc::new(filesystem), origin);
+    let served = start(Adaptor::new(mounted), &mount, admitted(&plan), sender).and_then(|()| {
         if ready.is_background() {
             rustix::process::chdir("/").map_err(|error| Error::mount("chdir /", error))?;
         }

@@ -5,26 +5,35 @@
 //! the latter, the daemon takes its own database for damaged and answers EIO. The commit would be refused anyway.
 
 use xenbus::wire::Errno;
-use xenbus::{Error, ErrorKind, Operations, Result, StorePath, Transaction};
+use xenbus::{Error, ErrorKind, Operations, Result, StorePath};
 
 use super::XenFs;
+use super::source::Source;
 
 impl XenFs {
-    /// Runs `body` in a transaction until no other change is in its way.
+    /// Runs `body` in a transaction until no other change is in its way; inside a transaction of the user's, once, as a
+    /// part of that.
     pub(super) fn atomically<T>(
         &self,
-        mut body: impl FnMut(&Transaction) -> Result<T>,
+        mut body: impl FnMut(&dyn Operations) -> Result<T>,
     ) -> Result<T> {
-        self.client.transaction(|transaction| {
-            body(transaction).map_err(|error| match error {
-                Error::Store { op, path, errno } if errno == Errno::EIO => Error::Store {
-                    op,
-                    path,
-                    errno: Errno::EAGAIN,
-                },
-                other => other,
-            })
-        })
+        match &self.client {
+            Source::Store(client) => {
+                client.transaction(|transaction| body(transaction).map_err(contradiction))
+            }
+            Source::Transaction(_) => body(&self.client).map_err(contradiction),
+        }
+    }
+}
+
+fn contradiction(error: Error) -> Error {
+    match error {
+        Error::Store { op, path, errno } if errno == Errno::EIO => Error::Store {
+            op,
+            path,
+            errno: Errno::EAGAIN,
+        },
+        other => other,
     }
 }
 
@@ -33,7 +42,7 @@ impl XenFs {
 ///
 /// # Errors
 /// ENOENT if there is no such node; not when it may not be read.
-pub(super) fn fix_above(transaction: &Transaction, path: &StorePath) -> Result<()> {
+pub(super) fn fix_above(transaction: &dyn Operations, path: &StorePath) -> Result<()> {
     match path.parent().map(|above| transaction.perms(&above)) {
         Some(Err(error)) if error.kind() != ErrorKind::Denied => Err(error),
         _ => Ok(()),

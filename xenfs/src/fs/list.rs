@@ -143,13 +143,14 @@ impl XenFs {
             let Ok(path) = node.path.child(name) else {
                 continue;
             };
-            *kind = self.inodes().known(&path).kind;
+            *kind = self.known_kind(&path);
             if *kind == Some(Kind::Directory) {
                 continue;
             }
+            let asks = self.client.outside(&path).unwrap_or(self);
             let value = (kind.is_none() && self.empty == EmptyNode::Directory)
-                .then(|| self.client.submit_read(&path));
-            asked.push((at, path.clone(), self.submit_has_children(&path), value));
+                .then(|| asks.client.submit_read(&path));
+            asked.push((at, path.clone(), asks.submit_has_children(&path), value));
         }
         for (at, path, children, value) in asked {
             let found = match children.wait() {

@@ -49,7 +49,7 @@ impl XenFs {
         })?;
         match target {
             Target::Directories => {
-                let rights = self.rights(&parent.path)?;
+                let rights = self.rights_on_the_way(&parent.path)?;
                 let view = View::Directories;
                 let node = self.introduce(&parent.path, view, Shape::Directory);
                 Ok(self.entry(&node, &rights, 0))
@@ -68,7 +68,7 @@ impl XenFs {
     pub fn getattr(&self, id: u64) -> Result<(Attr, Duration)> {
         let node = self.node(id)?;
         let (length, rights) = match node.presentation.shape {
-            Shape::Directory => (0, self.rights(&node.path)?),
+            Shape::Directory => (0, self.rights_on_the_way(&node.path)?),
             Shape::Value => self.value_facts(&node)?,
             Shape::File => self.file_facts(&node)?,
         };
@@ -78,7 +78,7 @@ impl XenFs {
 
     /// Finds the node at `path` and makes it known to the kernel.
     pub(super) fn look_at(&self, view: View, path: &StorePath) -> Result<Entry> {
-        let facts = match self.examine(view, path) {
+        let facts = match self.examine_on_the_way(view, path) {
             Err(Errno::ENOENT) => self.held_back_facts(path).ok_or(Errno::ENOENT)?,
             other => other?,
         };
@@ -96,7 +96,7 @@ impl XenFs {
 
     /// Asks the store what the node at `path` is, everything in one round trip.
     pub(super) fn examine(&self, view: View, path: &StorePath) -> Result<Facts> {
-        let known = self.inodes().known(path).kind;
+        let known = self.known_kind(path);
         if view == View::Directories || known == Some(Kind::Directory) {
             return Ok(Facts {
                 kind: Kind::Directory,
@@ -180,6 +180,7 @@ impl XenFs {
             Ok(value) => value.len(),
             Err(error) if error.kind() == ErrorKind::Denied => 0,
             Err(error) if error.is_not_found() => {
+                self.client.is_missing(&node.path);
                 let facts = self.held_back_facts(&node.path).ok_or(Errno::ENOENT)?;
                 return Ok((0, facts.rights));
             }
@@ -242,7 +243,10 @@ impl XenFs {
 
     /// The child of `parent` whose long name has this alias.
     pub(super) fn resolve_alias(&self, parent: &StorePath, alias: &str) -> Result<StorePath> {
-        let names = self.client.directory(parent)?;
+        let names = match self.client.outside(parent) {
+            Some(outside) => outside.client.directory(parent)?,
+            None => self.client.directory(parent)?,
+        };
         let mut long = names.iter().filter(|name| name.len() > name::NAME_MAX);
         let name = long
             .find(|name| name::alias(name) == alias)

@@ -1,7 +1,7 @@
 //! Making nodes: MKDIR, MKNOD, and CREATE with `O_EXCL`.
 
 use xenbus::wire::{self, Op};
-use xenbus::{Error, Operations, StorePath};
+use xenbus::{Error, StorePath};
 
 use super::atomic::fix_above;
 use super::{Entry, Target, XenFs};

@@ -21,7 +21,8 @@ impl OpenFlags {
         Self(OFlags::from_bits_retain(flags.cast_unsigned()))
     }
 
-    fn writes(self) -> bool {
+    /// Whether the file may be changed through it.
+    pub(crate) fn writes(self) -> bool {
         self.0.intersection(OFlags::RWMODE) != OFlags::RDONLY || self.truncates()
     }
 
@@ -192,6 +193,7 @@ impl XenFs {
             }
             // The kernel may have believed in a node that is gone: with O_CREAT it must create it, not fail.
             Err(error) if error.is_not_found() => {
+                self.client.is_missing(&node.path);
                 return match self.handles.held_back(node.number) {
                     Some(_) => Ok(()),
                     None => Err(Errno::ESTALE),

@@ -2,7 +2,7 @@
 
 mod subtree;
 
-use xenbus::{Operations, StorePath, Transaction};
+use xenbus::{Operations, StorePath};
 
 use self::subtree::Subtree;
 use super::atomic::fix_above;
@@ -103,7 +103,7 @@ impl XenFs {
     /// says whether the target kept its permissions.
     fn move_in(
         &self,
-        transaction: &Transaction,
+        transaction: &dyn Operations,
         job: &Move<'_>,
         inherits: bool,
     ) -> xenbus::Result<Result<bool>> {
@@ -150,8 +150,7 @@ impl XenFs {
         if view == View::Directories || has_children {
             return Kind::Directory;
         }
-        let known = self.inodes().known(path).kind;
-        known.unwrap_or(self.kind_of_leaf(length))
+        self.known_kind(path).unwrap_or(self.kind_of_leaf(length))
     }
 
     /// A leaf becomes the value of a directory.

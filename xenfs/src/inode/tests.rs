@@ -15,7 +15,7 @@ fn path(text: &str) -> StorePath {
 
 #[test]
 fn the_root_is_nodeid_1_and_is_never_forgotten() {
-    let mut inodes = Inodes::new(&path("/local"));
+    let mut inodes = Inodes::new(&path("/local"), Space::MAIN);
     inodes.forget(ROOT, 100);
     let root = inodes.resolve(ROOT).unwrap();
     assert_eq!((root.id, root.path), (ROOT, path("/local")));
@@ -24,7 +24,7 @@ fn the_root_is_nodeid_1_and_is_never_forgotten() {
 
 #[test]
 fn presentations_of_a_node_have_different_nodeids_that_lead_back_to_it() {
-    let mut inodes = Inodes::new(&StorePath::root());
+    let mut inodes = Inodes::new(&StorePath::root(), Space::MAIN);
     let mut seen = std::collections::HashSet::new();
     for view in [View::Plain, View::Directories] {
         for shape in [Shape::Directory, Shape::File, Shape::Value] {
@@ -40,7 +40,7 @@ fn presentations_of_a_node_have_different_nodeids_that_lead_back_to_it() {
 
 #[test]
 fn a_forgotten_node_keeps_its_number_and_its_type() {
-    let mut inodes = Inodes::new(&StorePath::root());
+    let mut inodes = Inodes::new(&StorePath::root(), Space::MAIN);
     let node = inodes.look_up(&path("/a"), DIRECTORY);
     inodes.remember(&path("/a"), |known| known.kind = Some(Kind::Directory));
     inodes.forget(node.id, 1);
@@ -50,7 +50,7 @@ fn a_forgotten_node_keeps_its_number_and_its_type() {
 
 #[test]
 fn the_longest_unused_of_too_many_idle_nodes_is_dropped_and_a_known_one_never() {
-    let mut inodes = Inodes::remembering(&StorePath::root(), 2);
+    let mut inodes = Inodes::remembering(&StorePath::root(), Space::MAIN, 2);
     let held = inodes.look_up(&path("/held"), FILE);
     for name in ["/a", "/b", "/c"] {
         inodes.remember(&path(name), |known| known.kind = Some(Kind::Directory));
@@ -63,7 +63,7 @@ fn the_longest_unused_of_too_many_idle_nodes_is_dropped_and_a_known_one_never() 
 
 #[test]
 fn a_node_made_again_after_its_removal_here_is_another_one() {
-    let mut inodes = Inodes::new(&StorePath::root());
+    let mut inodes = Inodes::new(&StorePath::root(), Space::MAIN);
     let old = inodes.look_up(&path("/d"), DIRECTORY);
     let below = inodes.look_up(&path("/d/x"), FILE);
     let beside = inodes.look_up(&path("/d-x"), FILE);
@@ -80,7 +80,7 @@ fn a_node_made_again_after_its_removal_here_is_another_one() {
 
 #[test]
 fn a_rename_takes_the_subtree_along_and_replaces_the_target() {
-    let mut inodes = Inodes::new(&StorePath::root());
+    let mut inodes = Inodes::new(&StorePath::root(), Space::MAIN);
     let moved = inodes.look_up(&path("/a/b"), FILE);
     let replaced = inodes.look_up(&path("/c"), DIRECTORY);
     inodes.rename(&path("/a"), &path("/c"));
@@ -92,7 +92,26 @@ fn a_rename_takes_the_subtree_along_and_replaces_the_target() {
 #[test]
 fn a_number_that_was_never_given_out_is_stale() {
     assert_eq!(
-        Inodes::new(&StorePath::root()).resolve(77).unwrap_err(),
+        Inodes::new(&StorePath::root(), Space::MAIN)
+            .resolve(77)
+            .unwrap_err(),
         Errno::ESTALE
     );
+}
+
+#[test]
+fn trees_give_the_same_node_numbers_of_their_own() {
+    let space = Space::MAIN.next();
+    let mut main = Inodes::new(&StorePath::root(), Space::MAIN);
+    let mut other = Inodes::new(&StorePath::root(), space);
+    let known = other.look_up(&path("/a"), FILE);
+    assert_ne!(main.look_up(&path("/a"), FILE).id, known.id);
+    assert_eq!(Space::of(known.id), space);
+    assert_eq!(other.resolve(known.id).unwrap().path, path("/a"));
+    let root = other.look_up(&StorePath::root(), DIRECTORY).id;
+    assert!(root != ROOT && other.is_root(root) && main.is_root(ROOT));
+    other.forget(known.id, 1);
+    assert!(other.is_known());
+    other.forget(root, 1);
+    assert!(!other.is_known());
 }

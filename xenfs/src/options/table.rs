@@ -171,6 +171,15 @@ pub const TABLE: &[MountOption] = &[
             Ok(())
         },
     ),
+    value(
+        "tx-timeout",
+        "SECS",
+        "how long a transaction may be unused (60)",
+        |o, v| {
+            o.settings.tx_timeout = xenbus::cli::timeout(v)?;
+            Ok(())
+        },
+    ),
     flag("noexec", "no program can be run from the mount", |o| {
         o.flags |= MountFlags::NOEXEC;
     }),

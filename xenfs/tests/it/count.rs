@@ -2,14 +2,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use xenbus::StorePath;
 use xenbus::tap::{Direction, Tap};
 use xenbus::wire::{Header, Op};
+use xenbus::{StorePath, TxId};
 
 /// The requests that a client sent.
 #[derive(Default)]
 pub(crate) struct Count {
     sent: Mutex<Vec<(Op, Vec<u8>)>>,
+    /// Those of transactions, without their beginnings and ends.
+    inside: Mutex<Vec<(Op, Vec<u8>)>>,
 }
 
 impl Count {
@@ -38,8 +40,23 @@ impl Count {
             .collect()
     }
 
+    /// Operation and path of all requests inside a transaction since the last call of [`Count::clear`].
+    pub(crate) fn in_transactions(&self) -> Vec<(Op, String)> {
+        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = |payload: &[u8]| {
+            let path = payload.split(|byte| *byte == 0).next();
+            String::from_utf8_lossy(path.unwrap_or_default()).into_owned()
+        };
+        let inside = inside.iter();
+        inside.map(|(op, payload)| (*op, path(payload))).collect()
+    }
+
     /// Starts from nothing.
     pub(crate) fn clear(&self) {
+        self.inside
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         self.sent
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -52,6 +69,11 @@ impl Tap for Count {
         if direction == Direction::Sent {
             let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
             sent.push((header.op, payload.to_vec()));
+            drop(sent);
+            if header.tx_id != TxId::NONE && header.op != Op::TRANSACTION_END {
+                let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+                inside.push((header.op, payload.to_vec()));
+            }
         }
     }
 }

@@ -9,4 +9,5 @@ mod rig;
 mod shape;
 mod soak;
 mod tools;
+mod transactions;
 mod values;

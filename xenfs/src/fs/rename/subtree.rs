@@ -2,7 +2,7 @@
 
 use xenbus::client::Request;
 use xenbus::wire::Op;
-use xenbus::{DomId, Operations, Perms, Result, StorePath, Transaction};
+use xenbus::{DomId, Operations, Perms, Result, StorePath};
 
 use crate::attr::owned_by;
 use crate::fs::atomic::vanished;
@@ -27,7 +27,7 @@ struct Image {
 
 impl Subtree {
     /// Reads the node at `root` and all below; `None` if it is too big.
-    pub(super) fn read(transaction: &Transaction, root: &StorePath) -> Result<Option<Self>> {
+    pub(super) fn read(transaction: &dyn Operations, root: &StorePath) -> Result<Option<Self>> {
         let mut nodes = Vec::new();
         let mut level = vec![root.clone()];
         while !level.is_empty() {
@@ -99,7 +99,7 @@ impl Subtree {
     }
 
     /// Writes all nodes; with `keep_perms` the top one keeps the permissions that it has.
-    pub(super) fn write(&self, transaction: &Transaction, keep_perms: bool) -> Result<()> {
+    pub(super) fn write(&self, transaction: &dyn Operations, keep_perms: bool) -> Result<()> {
         for window in self.nodes.chunks(WINDOW) {
             let writes: Vec<_> = window
                 .iter()

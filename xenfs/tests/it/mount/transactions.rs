@@ -1,0 +1,334 @@
+//! Transactions from the command line: `.transactions/NAME`.
+
+use std::time::{Duration, Instant};
+
+use xenbus::Operations;
+use xenbus::wire::Op;
+use xenbus_harness::requires_fuse;
+use xenfs::settings::Settings;
+
+use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
+use crate::stores::Store;
+
+/// Path of a transaction called T.
+const T: &str = ".transactions/T";
+
+#[test]
+fn a_transaction_shows_its_own_changes_and_nobody_else_sees_them_before_the_commit() {
+    for_each_mount(|mount| {
+        mount.put("/t/a", "1");
+        mount.put("/t/gone/x", "1");
+        mount.sh("mkdir .transactions/T");
+        assert_eq!(
+            mount.sh("ls .transactions; ls -A | grep -c '^[.]'; true"),
+            "T\n0\n"
+        );
+        mount.sh("cd .transactions/T/t; echo 2 > a; mkdir new; echo 3 > new/x; rm -r gone; mv a b");
+        assert_eq!(
+            mount.sh(&format!("cd {T}; cat t/b t/new/x; ls t")),
+            "2\n3\nb\nnew\n"
+        );
+        mount.fails(&format!("cat {T}/t/a"));
+        mount.fails(&format!("ls {T}/t/gone"));
+        assert_eq!(mount.sh("cat t/a; ls t"), "1\na\ngone\n");
+        mount.fails("ls t/new");
+        assert_eq!(
+            mount
+                .sh("diff -rq t .transactions/T/t; true")
+                .lines()
+                .count(),
+            4
+        );
+        mount.sh(&format!("echo commit > {T}/.control"));
+        assert_eq!(
+            mount.sh("cat t/b t/new/x; ls t; ls .transactions"),
+            "2\n3\nb\nnew\n"
+        );
+        mount.fails("cat t/a");
+        mount.fails(&format!("ls {T}"));
+    });
+}
+
+#[test]
+fn others_changes_are_not_seen_once_the_transaction_has_looked() {
+    for_each_mount(|mount| {
+        mount.put("/t/a", "1");
+        mount.sh("mkdir .transactions/T");
+        assert_eq!(mount.sh(&format!("cat {T}/t/a; ls {T}/t")), "1\na\n");
+        mount.put("/t/a", "2");
+        mount.put("/t/b", "2");
+        assert_eq!(mount.sh(&format!("cat {T}/t/a; ls {T}/t")), "1\na\n");
+        assert_eq!(mount.sh("cat t/a"), "2\n");
+        mount.sh(&format!("rmdir {T}"));
+    });
+}
+
+#[test]
+fn rmdir_and_abort_give_a_transaction_up() {
+    for_each_mount(|mount| {
+        mount.put("/t/a", "1");
+        mount.sh(&format!("mkdir {T}; echo 2 > {T}/t/a; rmdir {T}"));
+        mount.sh(&format!(
+            "mkdir {T}; echo 3 > {T}/t/a; echo abort > {T}/.control"
+        ));
+        mount.sh(&format!("mkdir {T}; echo 4 > {T}/t/a; rm -r {T}"));
+        assert_eq!(mount.sh("cat t/a; ls .transactions"), "1\n");
+    });
+}
+
+#[test]
+fn a_conflict_is_an_error_of_every_tool_and_leaves_nothing_behind() {
+    for_each_mount(|mount| {
+        for commit in [
+            "echo commit > $T/.control",
+            "dash -c 'echo commit > $T/.control'",
+            "/bin/echo commit > $T/.control",
+            "printf commit > $T/.control",
+            "echo commit | tee $T/.control",
+            "echo commit | dd of=$T/.control",
+            "echo commit | dd of=$T/.control conv=fsync oflag=append",
+            "echo commit > /dev/shm/xenfs.$$; cp /dev/shm/xenfs.$$ $T/.control; s=$?; rm /dev/shm/xenfs.$$; exit $s",
+            "cat <<< commit > $T/.control",
+            "python3 -c 'with open(\"'$T'/.control\", \"w\") as f: f.write(\"commit\")'",
+            "perl -e 'open F, \">$ENV{T}/.control\" or die; syswrite(F, \"commit\") or die $!'",
+        ] {
+            mount.put("/t/a", "1");
+            mount.put("/t/b", "1");
+            mount.sh(&format!(
+                "mkdir {T}; read x < {T}/t/a; echo $((x + 1)) > {T}/t/b"
+            ));
+            mount.put("/t/a", "5");
+            let error = mount.fails(&format!("export T={T}; {commit}"));
+            // dash calls every error so.
+            let known = ["Device or resource busy", "echo: I/O error"];
+            assert!(
+                known.iter().any(|known| error.contains(known)),
+                "{commit}: {error}"
+            );
+            assert_eq!(mount.sh("cat t/b; ls .transactions"), "1\n", "{commit}");
+        }
+    });
+}
+
+#[test]
+fn the_retry_loop_of_the_manual_counts_right_with_several_at_it() {
+    for_each_mount(|mount| {
+        mount.put("/t/n", "0");
+        let count = r"
+            count() {
+                T=.transactions/$1;
+                for i in $(seq 10); do
+                    until mkdir $T && n=$(cat $T/t/n) && echo $((n + 1)) > $T/t/n &&
+                          echo commit > $T/.control
+                    do rmdir $T; done 2>/dev/null
+                done
+            }
+            for i in 1 2 3; do count worker-$i & done; wait";
+        mount.sh(count);
+        assert_eq!(mount.sh("cat t/n; ls .transactions"), "30\n");
+    });
+}
+
+#[test]
+fn what_happens_in_directories_on_the_way_is_no_conflict() {
+    for_each_mount(|mount| {
+        mount.put("/local/domain/3/x", "1");
+        mount.put("/local/domain/3/y/z", "1");
+        mount.sh(&format!(
+            "mkdir {T}; cd {T}/local/domain/3; echo 2 > x; cat y/z > /dev/null"
+        ));
+        mount.put("/local/domain/9", "");
+        mount.put("/local/domain/3/other", "");
+        mount.put("/local/new/x", "");
+        mount.sh("ls local/domain > /dev/null");
+        mount.sh(&format!(
+            "test -d {T}/local/domain; echo commit > {T}/.control"
+        ));
+        assert_eq!(mount.get("/local/domain/3/x"), "2");
+    });
+}
+
+#[test]
+fn what_was_listed_or_found_missing_is_protected() {
+    for_each_mount(|mount| {
+        mount.put("/t/d/x", "1");
+        for (look, change) in [
+            ("ls t/d", "/t/d/new"),
+            ("test ! -e t/lock && echo me > t/lock", "/t/lock"),
+            ("stat -c %s t/d/x; echo 2 > t/d/x", "/t/d/x"),
+        ] {
+            mount.sh(&format!(
+                "mkdir {T}; cd {T}; {look} > /dev/null; echo 1 > t/own"
+            ));
+            mount.put(change, "other");
+            mount.fails(&format!("echo commit > {T}/.control"));
+            assert_eq!(mount.get(change), "other", "{look}");
+            mount.fails("cat t/own");
+            mount.store.rm(&path(change)).unwrap();
+            mount.put("/t/d/x", "1");
+        }
+    });
+}
+
+#[test]
+fn only_what_was_asked_for_is_asked_in_the_transaction() {
+    if !requires_fuse() {
+        return;
+    }
+    let store = Store::embedded();
+    let mount = Mount::with(&store, &Settings::default());
+    mount.put("/local/domain/3/x", "1");
+    mount.sh(&format!("mkdir {T}"));
+    mount.count.clear();
+    mount.sh(&format!(
+        "cat {T}/local/domain/3/x; test -d {T}/local/domain"
+    ));
+    let inside = mount.count.in_transactions();
+    assert!(!inside.is_empty());
+    for (op, subject) in inside {
+        assert_eq!(subject, "/local/domain/3/x", "{op:?}");
+    }
+    mount.count.clear();
+    mount.sh(&format!("ls -l {T}/local"));
+    let asked = mount.count.in_transactions();
+    assert!(
+        asked.iter().all(|(_, subject)| subject == "/local"),
+        "{asked:?}"
+    );
+    assert!(
+        asked.iter().any(|(op, _)| *op == Op::DIRECTORY),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn there_are_at_most_64_and_the_next_one_is_refused_with_edquot() {
+    for_each_mount(|mount| {
+        mount.sh("for i in $(seq 64); do mkdir .transactions/$i; done");
+        let error = mount.fails("mkdir .transactions/one-more");
+        assert!(error.contains("Disk quota exceeded"), "{error}");
+        mount.sh("rmdir .transactions/7; mkdir .transactions/one-more; rmdir .transactions/*");
+    });
+}
+
+#[test]
+fn one_that_nobody_uses_is_given_up() {
+    let settings = Settings {
+        tx_timeout: Duration::from_millis(300),
+        ..Settings::default()
+    };
+    for_each_mount_with(&settings, |mount| {
+        mount.put("/t/a", "1");
+        let start = Instant::now();
+        mount.sh(&format!("mkdir {T}; echo 2 > {T}/t/a"));
+        let file = std::fs::File::open(mount.file(&format!("{T}/t/a"))).unwrap();
+        Mount::until(|| mount.sh("ls .transactions").is_empty());
+        assert!(start.elapsed() >= settings.tx_timeout);
+        let stale = std::io::read_to_string(file).unwrap_err();
+        assert_eq!(
+            stale.raw_os_error(),
+            Some(rustix::io::Errno::STALE.raw_os_error())
+        );
+        let error = mount.fails(&format!("echo commit > {T}/.control"));
+        assert!(error.contains("No such file or directory"), "{error}");
+        assert_eq!(mount.sh("cat t/a"), "1\n");
+    });
+}
+
+#[test]
+fn what_a_directory_is_survives_the_commit() {
+    for_each_mount(|mount| {
+        mount.sh(&format!(
+            "mkdir {T}; mkdir {T}/d; : > {T}/f; echo commit > {T}/.control"
+        ));
+        assert_eq!(
+            mount.sh("stat -c %F d f"),
+            "directory\nregular empty file\n"
+        );
+        mount.sh(&format!(
+            "mkdir {T}; mkdir {T}/.dirs/f/x; echo commit > {T}/.control"
+        ));
+        assert_eq!(mount.sh("stat -c %F f"), "directory\n");
+    });
+}
+
+#[test]
+fn permissions_and_attributes_are_part_of_a_transaction() {
+    for_each_mount(|mount| {
+        mount.put("/t/a", "1");
+        mount.perms("/t/a", "n0");
+        mount.sh(&format!(
+            "mkdir {T}; setfattr -n user.xenstore.perms -v r0 {T}/t/a"
+        ));
+        let show = "getfattr --only-values -n user.xenstore.perms";
+        assert_eq!(
+            mount.sh(&format!("{show} {T}/t/a; stat -c %a {T}/t/a")),
+            "r0604\n"
+        );
+        assert_eq!(mount.perms_of("/t/a"), "n0");
+        mount.sh(&format!("echo commit > {T}/.control"));
+        assert_eq!(mount.perms_of("/t/a"), "r0");
+    });
+}
+
+#[test]
+fn programs_that_copy_and_edit_work_inside() {
+    for_each_mount(|mount| {
+        mount.put("/t/d/x", "1");
+        mount.put("/t/d", "own");
+        mount.put("/t/s", "a b");
+        mount.sh(&format!(
+            "mkdir {T}; cd {T}/t; cp -a d e; tar c d | (mkdir f; tar x -C f); sed -i s/a/c/ s; diff -r d e"
+        ));
+        mount.sh(&format!(
+            "cp -a t/s {T}/t/copy; mv {T}/t/copy moved; echo commit > {T}/.control"
+        ));
+        assert_eq!(mount.get("/t/e"), "own");
+        assert_eq!(mount.get("/t/f/d/x"), "1");
+        assert_eq!(mount.get("/t/s"), "c b");
+        assert_eq!(mount.get("/moved"), "a b");
+    });
+}
+
+#[test]
+fn the_control_file_takes_two_words_and_nothing_else_can_be_done_to_hidden_files() {
+    for_each_mount(|mount| {
+        mount.sh(&format!("mkdir {T}"));
+        for (script, error) in [
+            (
+                "echo nonsense > .transactions/T/.control",
+                "Invalid argument",
+            ),
+            ("rm .transactions/T/.control", "Operation not permitted"),
+            (
+                "mv .transactions/T .transactions/U",
+                "Operation not permitted",
+            ),
+            ("touch .transactions/x", "Operation not permitted"),
+            ("mkdir .transactions/T", "File exists"),
+            ("mkdir .transactions/$'a\\tb'", "Invalid argument"),
+            ("rmdir .transactions", "Device or resource busy"),
+            ("chmod 777 .transactions", "Operation not permitted"),
+            ("ls .transactions/T/.transactions", "No such file"),
+            ("rmdir .transactions/none", "No such file"),
+            (
+                "setfattr -n user.xenstore.perms -v n0 .transactions",
+                "not supported",
+            ),
+        ] {
+            let said = mount.fails(script);
+            assert!(said.contains(error), "{script}: {said}");
+        }
+        assert_eq!(
+            mount.sh(&format!("cat {T}/.control; ls .transactions")),
+            "commit abort\nT\n"
+        );
+        assert_eq!(
+            mount.sh("stat -c %a .transactions .transactions/T/.control"),
+            "700\n600\n"
+        );
+        mount.sh(&format!(
+            "rmdir {T}; d=$(mktemp -d -p .transactions); rmdir $d"
+        ));
+    });
+}
