@@ -227,3 +227,63 @@ fn other_users_get_nothing_over_a_privileged_connection_unless_a_umask_is_given(
         mount.fails(&as_nobody("ls t"));
     });
 }
+
+#[test]
+fn nobody_can_do_more_than_the_mode_shows() {
+    if requires_tool("setpriv").is_none() || !rustix::process::geteuid().is_root() {
+        return;
+    }
+    // Every attempt, by the bits of a directory (D) or of a file (F) that it needs.
+    let attempts = r#"
+        cd t 2> /dev/null || { echo 0; exit; }
+        done=0
+        for node in n r w b; do
+            f=$node/f; D=$(stat -c %a $node 2> /dev/null) F=$(stat -c %a $f 2> /dev/null)
+            D=$((0${D: -1})) F=$((0${F: -1}))
+            may() { [ $(($1 & $2)) = $2 ]; }
+            try() { # needed bits hold?  command
+                "$@" > /dev/null 2>&1 || return
+                if [ $held = yes ]; then done=$((done + 1)); else echo "$node: $* in $D, $F"; fi
+            }
+            held=no; may $D 4 && held=yes
+            try ls $node
+            held=no; may $D 1 && may $F 4 && held=yes
+            try cat $f; try getfattr -n user.xenstore.perms $f; try getfattr -n user.xenstore.value $f
+            held=no; may $D 1 && may $F 2 && held=yes
+            try dd if=/dev/zero of=$f bs=1 count=1 conv=notrunc; try truncate -s 0 $f; try touch $f
+            try setfattr -n user.xenstore.value -v x $f; try setfattr -n user.xenstore.perms -v b0 $f
+            held=no; may $D 3 && held=yes
+            try mkdir $node/d; try touch $node/new; try mv $f $node/g; try rm $node/f
+            held=no; [ $(stat -c %u $node 2> /dev/null || echo 0) = $(id -u) ] && held=yes
+            try chmod 777 $node; try chown $(id -u) $node
+        done
+        held=no; [ $((0$(stat -c %a ../.transactions) & 2)) = 2 ] && held=yes
+        try mkdir ../.transactions/T
+        echo $done"#;
+    // What a mode allows is done: an ordinary user lists, reads and looks at attributes; with all bits everything works.
+    for (umask, done) in [
+        (None, 0),
+        (Some(0o022), 16),
+        (Some(0o027), 0),
+        (Some(0), 49),
+    ] {
+        let settings = Settings {
+            allow_other: true,
+            umask,
+            ..Settings::default()
+        };
+        for_each_mount_with(&settings, |mount| {
+            for node in ["n", "r", "w", "b"] {
+                mount.put(&format!("/t/{node}/f"), "v");
+                mount.perms(&format!("/t/{node}"), &format!("{node}0"));
+                mount.perms(&format!("/t/{node}/f"), &format!("{node}0"));
+            }
+            mount.perms("/t", "r0");
+            mount.perms("/", "r0");
+            // Given as a word of its own: it has both kinds of quotes.
+            let script = format!("SCRIPT=$(cat <<'END'\n{attempts}\nEND\n); export SCRIPT\n");
+            let ran = mount.sh(&(script + &as_nobody("eval \"$SCRIPT\"")));
+            assert_eq!(ran, format!("{done}\n"), "umask {umask:?}");
+        });
+    }
+}

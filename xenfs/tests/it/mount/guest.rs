@@ -132,3 +132,53 @@ fn a_guest_copies_and_moves_trees_and_owns_the_copies() {
         assert_eq!(mount.get("/local/domain/5/data/e/x"), "2");
     });
 }
+
+#[test]
+fn a_guest_has_8_transactions_and_sees_its_own_rights_in_them() {
+    in_a_guest(&Subdir::Home, |mount| {
+        mount.sh("mkdir .transactions/T; cd .transactions/T; cat name; echo linux > data/os");
+        mount.fails("echo x > .transactions/T/name");
+        mount.fails("cat .transactions/T/secret");
+        mount.sh("echo hello > .transactions/T/blind/.value");
+        assert_eq!(mount.get("/local/domain/5/data/os"), "");
+        mount.sh("echo commit > .transactions/T/.control");
+        assert_eq!(mount.get("/local/domain/5/data/os"), "linux");
+        assert_eq!(mount.get("/local/domain/5/blind"), "hello");
+        mount.sh("for i in 1 2 3 4 5 6 7 8; do mkdir .transactions/$i; done");
+        let error = mount.fails("mkdir .transactions/9");
+        assert!(error.contains("Disk quota exceeded"), "{error}");
+        mount.sh("rmdir .transactions/*");
+    });
+}
+
+#[test]
+fn a_guest_walks_to_its_home_inside_a_transaction_too() {
+    in_a_guest(&Subdir::Root, |mount| {
+        mount.sh("mkdir .transactions/T; cd .transactions/T/local/domain/5; cat name; ls; echo 1 > data/os");
+        mount.sh("echo commit > .transactions/T/.control");
+        assert_eq!(mount.get("/local/domain/5/data/os"), "1");
+    });
+}
+
+#[test]
+fn unmounting_gives_transactions_up_and_tells_the_store() {
+    if !requires_fuse() {
+        return;
+    }
+    for_each_store(|store| {
+        // C says how many a domain has open; oxenstored has no such command.
+        let open = || {
+            let quota = store.client().control(&["quota", "5"]).unwrap();
+            let quota = String::from_utf8(quota).unwrap();
+            let line = quota.lines().find(|line| line.starts_with("transactions"));
+            let count = line.map(|line| line.split(':').nth(1).unwrap().to_owned());
+            count.map(|count| count.split_whitespace().next().unwrap().to_owned())
+        };
+        let (client, count) = store.domain(GUEST);
+        let mount = Mount::of(client, count, store.client(), &Settings::default());
+        mount.sh("mkdir .transactions/T .transactions/U");
+        let before = open();
+        drop(mount);
+        assert!(before.is_none_or(|before| before == "2" && open().unwrap() == "0"));
+    });
+}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use xenbus::Operations;
 use xenbus::wire::Op;
-use xenbus_harness::requires_fuse;
+use xenbus_harness::{Daemon, available, requires_fuse};
 use xenfs::settings::Settings;
 
 use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
@@ -331,4 +331,28 @@ fn the_control_file_takes_two_words_and_nothing_else_can_be_done_to_hidden_files
             "rmdir {T}; d=$(mktemp -d -p .transactions); rmdir $d"
         ));
     });
+}
+
+#[test]
+fn a_lost_connection_ends_transactions_with_eio_and_new_ones_work() {
+    if !requires_fuse() {
+        return;
+    }
+    for kind in available() {
+        let store = Store::Real(Daemon::start(kind));
+        let mount = Mount::with(&store, &Settings::default());
+        mount.put("/t/a", "1");
+        mount.sh(&format!("mkdir {T}; echo 2 > {T}/t/a"));
+        let Store::Real(daemon) = &store else { return };
+        daemon.kill();
+        daemon.restart();
+        Mount::until(|| mount.store.write(&path("/t/a"), b"3").is_ok());
+        let error = mount.fails(&format!("echo commit > {T}/.control"));
+        assert!(error.contains("Input/output error"), "{error}");
+        assert_eq!(mount.sh("ls .transactions; cat t/a"), "3\n");
+        mount.sh(&format!(
+            "mkdir {T}; echo 4 > {T}/t/a; echo commit > {T}/.control"
+        ));
+        assert_eq!(mount.get("/t/a"), "4");
+    }
 }
