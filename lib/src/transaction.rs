@@ -70,13 +70,26 @@ impl Transaction {
                 Err(error) => Err(error),
             };
             match outcome {
-                Err(error) if error.kind() == ErrorKind::Conflict => pause(attempt),
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    std::thread::sleep(Self::pause(attempt));
+                }
                 other => return other,
             }
         }
         Err(Error::Conflict {
             attempts: Self::ATTEMPTS,
         })
+    }
+
+    /// How long to wait before another attempt, counted from 0: the longer the more there were, and by chance, so that
+    /// two clients in each other's way get out of it.
+    pub fn pause(attempt: u32) -> Duration {
+        const FIRST_MICROS: u64 = 100;
+        const DOUBLINGS: u32 = 9;
+        let most = FIRST_MICROS << attempt.min(DOUBLINGS);
+        // The standard library's only source of chance: the keys of a hash map.
+        let chance = RandomState::new().build_hasher().finish();
+        Duration::from_micros(chance % most)
     }
 
     /// Number of the transaction on its connection.
@@ -165,15 +178,4 @@ fn end_request(how: &str) -> Request {
         payload: Payload::new().string(how),
         subject: Subject::Nothing,
     }
-}
-
-/// Waits before another attempt: the longer the more attempts there were, and by chance, so that two clients in each
-/// other's way get out of it.
-fn pause(attempt: u32) {
-    const FIRST_MICROS: u64 = 100;
-    const DOUBLINGS: u32 = 9;
-    let most = FIRST_MICROS << attempt.min(DOUBLINGS);
-    // The standard library's only source of chance: the keys of a hash map.
-    let chance = RandomState::new().build_hasher().finish();
-    std::thread::sleep(Duration::from_micros(chance % most));
 }

@@ -1,19 +1,92 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use xenbus::cli::ConnectArgs;
 use xenbus::demo::Scenario;
 use xenbus::store::Personality;
 
-/// The XenStore shell
+use crate::output::Format;
+use crate::shell::{Settings, When};
+
+/// The XenStore shell: at a prompt, for scripts, and as single commands
 #[derive(Debug, Parser)]
-#[command(name = "xsh", version, arg_required_else_help = true)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
+#[command(
+    name = "xsh",
+    version,
+    disable_help_subcommand = true,
+    subcommand_negates_reqs = true,
+    override_usage = "xsh [OPTIONS] [COMMAND [ARGUMENTS]]\n       xsh [OPTIONS] -c LINE | -f FILE | FILE"
+)]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+
+    /// Run LINE, which may be several commands
+    #[arg(short = 'c', long = "command", value_name = "LINE")]
+    pub(crate) line: Option<OsString>,
+
+    /// Run the commands in FILE ('-' is standard input)
+    #[arg(short, long, value_name = "FILE", conflicts_with = "line")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Form of the output
+    #[arg(short, long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(Format::WORDS))]
+    pub(crate) output: Option<String>,
+
+    /// End paths and raw values with NUL instead of a newline
+    #[arg(short = '0', long)]
+    pub(crate) null: bool,
+
+    /// Print tables without a header
+    #[arg(long)]
+    pub(crate) no_header: bool,
+
+    /// When output has colours
+    #[arg(long, value_name = "WHEN", value_parser = PossibleValuesParser::new(When::WORDS))]
+    pub(crate) color: Option<String>,
+
+    /// Go on after a failure of a script
+    #[arg(short, long)]
+    pub(crate) keep_going: bool,
+
+    /// Show what would change, and change nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+
+    /// Refuse everything that changes the store
+    #[arg(long)]
+    pub(crate) read_only: bool,
+
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
+}
+
+impl Cli {
+    /// The settings that the options ask for.
+    pub(crate) fn settings(&self) -> Settings {
+        let mut settings = Settings {
+            dry_run: self.dry_run,
+            read_only: self.read_only,
+            keep_going: self.keep_going,
+            ..Settings::default()
+        };
+        let format = self.output.as_deref().and_then(Format::named);
+        settings.style.format = format.unwrap_or_default();
+        settings.style.nul = self.null;
+        settings.style.header = !self.no_header;
+        settings.color = self
+            .color
+            .as_deref()
+            .and_then(When::named)
+            .unwrap_or_default();
+        settings
+    }
 }
 
 /// What to do.
@@ -26,6 +99,9 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// One of the shell's own commands, or a script.
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
 }
 
 /// Options of `serve`.
@@ -93,8 +169,8 @@ mod tests {
     fn demo_takes_its_value_only_with_an_equals_sign() {
         let parse = |args: &[&str]| Cli::try_parse_from([&["xsh", "serve"], args].concat());
         let serve = |args: &[&str]| match parse(args).unwrap().command {
-            Command::Serve(serve) => serve,
-            Command::Completions { .. } => unreachable!("only serve was asked for"),
+            Some(Command::Serve(serve)) => serve,
+            other => unreachable!("only serve was asked for, not {other:?}"),
         };
         assert_eq!(serve(&["--socket", "/s"]).demo, None);
         assert_eq!(

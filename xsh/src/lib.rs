@@ -1,20 +1,74 @@
-//! The XenStore shell. So far it has one command: `serve`, the embedded store as a daemon.
+//! The XenStore shell: a prompt, scripts and single commands over one registry of commands, and `serve`, the embedded
+//! store as a daemon.
+//!
+//! A line goes through [`token`] (the one lexer), [`parse`] and the session ([`shell`]), which looks the command up in
+//! [`cmd`] and gives it its output ([`output`]).
 
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")
 )]
+#![allow(
+    clippy::format_push_string,
+    reason = "texts for people, where an allocation is nothing"
+)]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the commands that use the rest follow"
+)]
 
 mod cli;
 mod cmd;
 mod exit;
+mod output;
+mod parse;
+mod script;
+mod shell;
+mod token;
 
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use cli::{Cli, Command};
+use exit::Exit;
+use shell::{Mode, Shell};
+
 /// Does what the command line says.
 pub fn run() -> ExitCode {
-    let cli = cli::Cli::parse();
-    cmd::run(cli.command).into()
+    let cli = Cli::parse();
+    let settings = cli.settings();
+    let shell = |mode| Shell::new(cli.connect.clone(), mode, settings);
+    let exit = match (cli.command, cli.line, cli.file) {
+        (Some(Command::Serve(args)), None, None) => cmd::serve::run(&args),
+        (Some(Command::Completions { shell }), None, None) => cmd::completions::run(shell),
+        (Some(Command::Other(words)), None, None) => {
+            // No command has a slash in its name: `#!/usr/bin/xsh` calls us with a path.
+            if words[0].as_bytes().contains(&b'/') {
+                script::file(shell(Mode::Script), words[0].as_ref())
+            } else {
+                one(shell(Mode::Arguments), words)
+            }
+        }
+        (None, Some(line), None) => script::line(shell(Mode::Script), &line),
+        (None, None, Some(file)) => script::file(shell(Mode::Script), &file),
+        (None, None, None) => script::standard_input(shell(Mode::Script)),
+        _ => {
+            exit::say("xsh: -c, -f and a command exclude each other");
+            Exit::USAGE
+        }
+    };
+    exit.into()
+}
+
+/// One command, given as our arguments.
+fn one(mut shell: Shell, words: Vec<OsString>) -> Exit {
+    let arguments: Vec<_> = words.into_iter().map(OsString::into_vec).collect();
+    match shell.run_words(&arguments) {
+        Ok(exit) => shell.leaving.unwrap_or(exit),
+        Err(failure) => shell.fail(&failure),
+    }
 }

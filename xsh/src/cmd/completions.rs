@@ -13,12 +13,12 @@ pub(crate) fn run(shell: Shell) -> Exit {
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), "xsh", &mut script);
     match std::io::stdout().write_all(&script) {
-        Ok(()) => Exit::Success,
+        Ok(()) => Exit::SUCCESS,
         // A reader that had enough is no failure.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Success,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::SUCCESS,
         Err(error) => {
             eprintln!("xsh: cannot print the completions: {error}");
-            Exit::Failure
+            Exit::FAILURE
         }
     }
 }

@@ -21,26 +21,26 @@ pub(crate) fn run(args: &ServeArgs) -> Exit {
     let mut signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
         Ok(signals) => signals,
         Err(error) => {
-            return fail(&Error::io("prepare for signals", error), Exit::Failure);
+            return fail(&Error::io("prepare for signals", error), Exit::FAILURE);
         }
     };
     let store = match Store::start(args) {
         Ok(store) => store,
         Err(error) => {
             let exit = match error {
-                Error::Invalid { .. } => Exit::Usage,
-                _ => Exit::Failure,
+                Error::Invalid { .. } => Exit::USAGE,
+                _ => Exit::FAILURE,
             };
             return fail(&error, exit);
         }
     };
     if let Err(error) = store.server().listen(&args.socket) {
-        return fail(&error, Exit::Unreachable);
+        return fail(&error, Exit::UNREACHABLE);
     }
     announce(&args.socket);
     signals.forever().next();
     drop(store);
-    Exit::Success
+    Exit::SUCCESS
 }
 
 /// Every client is a descriptor, and the usual limit is low for the sake of programs that use `select`.
