@@ -1,6 +1,7 @@
 //! The command line, in all the forms in which people, mount(8), fstab and systemd give it.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -13,12 +14,15 @@ use xenbus::value::escape;
 
 use crate::error::{Error, Result};
 use crate::options::{self, Options};
+use crate::unit::{Unit, Wanted};
 
 /// What to do.
 #[derive(Debug)]
 pub enum Task {
     /// Mount.
     Mount(Box<Plan>),
+    /// Print a unit for systemd.
+    PrintUnit(String),
     /// Print a shell's completion script.
     Completions(Shell),
 }
@@ -48,6 +52,18 @@ pub enum MountPoint {
     Inherited(RawFd),
 }
 
+/// Where a unit mounts if nothing is said.
+const USUAL_POINT: &str = "/xs";
+
+impl fmt::Display for MountPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Inherited(fd) => write!(f, "/dev/fd/{fd}"),
+        }
+    }
+}
+
 const TEMPLATE: &str = "\
 {about}
 
@@ -74,7 +90,7 @@ Options:
 struct Args {
     // One argument for both: clap takes an optional operand before a needed one only if no option is in between.
     /// SOURCE, if there is one, and MOUNTPOINT
-    #[arg(value_name = "MOUNTPOINT", required = true, hide = true, value_hint = ValueHint::DirPath)]
+    #[arg(value_name = "MOUNTPOINT", required_unless_present = "print_unit", hide = true, value_hint = ValueHint::DirPath)]
     operands: Vec<OsString>,
 
     /// Mount options, separated by commas; see below
@@ -87,6 +103,10 @@ struct Args {
     /// Stay in the foreground; Ctrl-C unmounts
     #[arg(short, long)]
     foreground: bool,
+
+    /// Print a unit for systemd that mounts with these options (default: xenfs on /xs)
+    #[arg(long, value_name = "KIND")]
+    print_unit: Option<Unit>,
 
     /// Print a completion script
     #[arg(long, value_name = "SHELL", exclusive = true)]
@@ -102,7 +122,8 @@ pub fn command() -> clap::Command {
          xenfs /xs                              this machine's store\n  \
          xenfs -o ro,allow_other,umask=022 /xs  for everybody to look at\n  \
          xenfs -o 'subdir=~' /xs                in a guest: the guest's own part\n  \
-         mount -t fuse xenfs /xs                the same as 'xenfs /xs'; also from /etc/fstab\n\n\
+         mount -t fuse xenfs /xs                the same as 'xenfs /xs'; also from /etc/fstab\n  \
+         xenfs --print-unit mount /xs           a unit that mounts at boot\n\n\
          Unmount: fusermount3 -u MOUNTPOINT, or umount MOUNTPOINT as root.\n\
          Manual: man xenfs",
         options::help()
@@ -130,7 +151,12 @@ fn task(args: Args) -> Result<Task> {
         return Ok(Task::Completions(shell));
     }
     let mut connect = args.connect;
-    let (source, point) = match args.operands.as_slice() {
+    let default = [OsString::from(USUAL_POINT)];
+    let operands = match args.operands.as_slice() {
+        [] if args.print_unit.is_some() => &default[..],
+        given => given,
+    };
+    let (source, point) = match operands {
         [point] => (from_options(&connect), point),
         [source, point] => (from_source(source, &mut connect)?, point),
         [_, _, third, ..] => {
@@ -146,7 +172,7 @@ fn task(args: Args) -> Result<Task> {
         .iter()
         .map(|text| utf8(text, "-o"))
         .collect::<Result<Vec<_>>>()?;
-    let mut options = Options::parse(texts).map_err(Error::Usage)?;
+    let mut options = Options::parse(texts.iter().copied()).map_err(Error::Usage)?;
     match (connect.timeout, options.timeout_given) {
         (Some(_), true) => {
             return Err(Error::Usage(
@@ -156,13 +182,31 @@ fn task(args: Args) -> Result<Task> {
         (Some(timeout), false) => options.settings.timeout = timeout,
         (None, _) => connect.timeout = Some(options.settings.timeout),
     }
+    let point = mount_point(point)?;
+    if let Some(unit) = args.print_unit {
+        return print_unit(unit, &source, &point, &texts.join(",")).map(Task::PrintUnit);
+    }
     Ok(Task::Mount(Box::new(Plan {
         connect,
         source,
-        point: mount_point(point)?,
+        point,
         options,
         foreground: args.foreground,
     })))
+}
+
+fn print_unit(unit: Unit, source: &OsStr, point: &MountPoint, options: &str) -> Result<String> {
+    let MountPoint::Path(point) = point else {
+        return Err(Error::Usage("a unit mounts on a directory".into()));
+    };
+    let failed = |error| Error::mount("find the own program and directory", error);
+    let program = std::env::current_exe().map_err(failed)?;
+    Ok(unit.text(&Wanted {
+        source,
+        point: &std::path::absolute(point).map_err(failed)?,
+        options,
+        program: &program,
+    }))
 }
 
 /// Takes SOURCE as the address, unless it is one of the names for "the default".

@@ -25,6 +25,7 @@ pub mod mounted;
 pub mod options;
 pub mod settings;
 pub mod stats;
+pub mod unit;
 pub mod xattr;
 
 use std::ffi::OsString;
@@ -47,6 +48,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match task {
         Ok(Task::Mount(plan)) => daemon::run(*plan, &arguments).into(),
+        Ok(Task::PrintUnit(text)) => {
+            drop(std::io::stdout().write_all(text.as_bytes()));
+            Exit::Success.into()
+        }
         Ok(Task::Completions(shell)) => {
             // A reader that has seen enough is no error.
             drop(std::io::stdout().write_all(&cli::completions(shell)));

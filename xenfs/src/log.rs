@@ -25,7 +25,7 @@ enum Target {
 }
 
 /// How much a message matters (the numbers of syslog(3)).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 enum Level {
     Warning = 4,
     Notice = 5,
@@ -47,7 +47,7 @@ pub fn warning(message: fmt::Arguments<'_>) {
     write(Level::Warning, message);
 }
 
-/// Something is as it should be, and worth knowing.
+/// Something is as it should be, and worth knowing for who reads the log later. A terminal is not told.
 pub fn notice(message: fmt::Arguments<'_>) {
     write(Level::Notice, message);
 }
@@ -58,12 +58,12 @@ fn write(level: Level, message: fmt::Arguments<'_>) {
         _ => Target::Terminal,
     });
     let line = line(target, level, &message.to_string());
-    match target {
-        Target::Terminal | Target::Journal => {
+    match (target, level) {
+        (Target::Terminal, Level::Notice) | (Target::Syslog(None), _) => {}
+        (Target::Terminal | Target::Journal, _) => {
             drop(std::io::stderr().lock().write_all(line.as_bytes()));
         }
-        Target::Syslog(Some(socket)) => drop(socket.send(line.as_bytes())),
-        Target::Syslog(None) => {}
+        (Target::Syslog(Some(socket)), _) => drop(socket.send(line.as_bytes())),
     }
 }
 

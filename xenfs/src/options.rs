@@ -3,6 +3,8 @@
 mod parse;
 mod table;
 
+use std::path::Path;
+
 use rustix::mount::MountFlags;
 
 pub use table::{MountOption, TABLE};
@@ -23,6 +25,8 @@ pub struct Options {
     /// Whether `default_permissions` was among them. Our own mounts always have it; one that others have made has it
     /// only if they were told so.
     pub default_permissions: bool,
+    /// Options of the kernel's security module (`context=` and its family), in the kernel's own words.
+    pub security: Vec<String>,
 }
 
 impl Default for Options {
@@ -32,6 +36,7 @@ impl Default for Options {
             flags: MountFlags::NOSUID | MountFlags::NODEV,
             timeout_given: false,
             default_permissions: false,
+            security: Vec::new(),
         }
     }
 }
@@ -44,12 +49,19 @@ impl Options {
     pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         let mut options = Self::default();
         for text in arguments {
-            for one in text.split(',').filter(|one| !one.is_empty()) {
-                table::apply(&mut options, one)?;
+            for one in parse::words(text) {
+                table::apply(&mut options, &one)?;
             }
         }
         parse::check_together(&options)?;
         Ok(options)
+    }
+
+    /// Options for the kernel in its own words. Without SELinux it knows none of them; mount(8) drops them then, too.
+    pub fn of_kernel(&self) -> impl Iterator<Item = &str> {
+        let known = Path::new("/sys/fs/selinux/enforce").exists();
+        let given = self.security.iter().map(String::as_str);
+        given.filter(move |_| known)
     }
 
     /// The flags as fusermount3's options (those that it lets an ordinary user give).

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::fd::AsFd as _;
 
 use rustix::fs::{FileType, fstat};
+use sd_notify::NotifyState;
 
 use crate::error::{Error, Result};
 use crate::log;
@@ -48,6 +49,7 @@ impl Ready {
     /// The parent has gone: nobody knows about the mount.
     pub(super) fn tell(self) -> Result<()> {
         let Some(mut parent) = self.parent else {
+            tell_systemd(&[NotifyState::Ready]);
             return Ok(());
         };
         let null = File::options()
@@ -63,5 +65,14 @@ impl Ready {
         parent
             .write_all(MOUNTED)
             .map_err(|error| Error::mount("report the mount", error))
+    }
+}
+
+/// Tells systemd the state of its service; nothing where there is no `NOTIFY_SOCKET`.
+pub(super) fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        log::warning(format_args!(
+            "cannot tell systemd how the mount is: {error}"
+        ));
     }
 }

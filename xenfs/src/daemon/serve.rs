@@ -7,16 +7,18 @@ use std::thread;
 use std::time::Duration;
 
 use fuser::{Config, Filesystem, Session, SessionACL};
+use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use xenbus::address::Address;
 
-use super::ready::Ready;
+use super::ready::{self, Ready};
 use crate::cli::{MountPoint, Plan};
 use crate::error::{Error, Result};
 use crate::fs::XenFs;
 use crate::fuse::Adaptor;
+use crate::log;
 use crate::mount::Mount;
 use crate::mounted::{Mounted, Origin};
 use crate::settings::Subdir;
@@ -65,14 +67,21 @@ pub(super) fn serve(mut plan: Plan, ready: Ready) -> Result<()> {
         drop(mount.unmount());
         return Err(error);
     }
-    match events.recv() {
+    let source = plan.source.to_string_lossy();
+    log::notice(format_args!("mounted {source} on {}", plan.point));
+    let ended = match events.recv() {
         Ok(Event::Ended(result)) => ended(&mount, result),
         Ok(Event::Signal) | Err(_) => {
+            ready::tell_systemd(&[NotifyState::Stopping]);
             mount.unmount()?;
             wait_for_end(&events);
             Ok(())
         }
+    };
+    if ended.is_ok() {
+        log::notice(format_args!("unmounted {}", plan.point));
     }
+    ended
 }
 
 /// Leaves the terminal and its session, so neither Ctrl-C nor its end reaches us.

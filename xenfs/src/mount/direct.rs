@@ -34,6 +34,10 @@ pub(super) fn mount(request: &Request<'_>) -> Result<Option<OwnedFd>> {
     if request.options.settings.allow_other {
         data.push_str(",allow_other");
     }
+    for option in request.options.of_kernel() {
+        data.push(',');
+        data.push_str(option);
+    }
     let data = CString::new(data).map_err(|error| Error::mount("mount", error))?;
     // The part after the dot is the subtype: tools show it, and mount(8) finds the program again by it.
     let mounted = rustix::mount::mount(

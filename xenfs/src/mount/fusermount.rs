@@ -29,6 +29,12 @@ const PROGRAMS: [&str; 5] = [
 /// Mounts and returns the open `/dev/fuse`.
 pub(super) fn mount(request: &Request<'_>) -> Result<OwnedFd> {
     let what = || format!("mount on {}", request.path.display());
+    if let Some(option) = request.options.of_kernel().next() {
+        return Err(Error::mount(
+            what(),
+            format!("only root can give -o {option}"),
+        ));
+    }
     let (ours, theirs) = socketpair(
         AddressFamily::UNIX,
         SocketType::STREAM,

@@ -9,6 +9,31 @@ use crate::settings::Subdir;
 /// The smallest BASE of `owner=domid+BASE`: below are the users of the system.
 const OWNER_BASE_MIN: u32 = 100_000;
 
+/// The options in a text, separated by commas. Quotes, which are taken away, keep a comma in a value (as in SELinux's
+/// categories), as mount(8) has it.
+pub(super) fn words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for character in text.chars() {
+        match (character, words.last_mut()) {
+            ('"', _) => quoted = !quoted,
+            (',', _) if !quoted => words.push(String::new()),
+            (other, Some(word)) => word.push(other),
+            (_, None) => {}
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// An option of the kernel's security module, as the kernel reads it: in quotes, for it may hold commas.
+pub(super) fn security(name: &str, value: &str) -> Result<String, String> {
+    if value.is_empty() || value.contains(['"', '\\', '\0']) {
+        return Err("must be a security context, such as system_u:object_r:xenfs_t:s0".into());
+    }
+    Ok(format!("{name}=\"{value}\""))
+}
+
 /// `text` as it may be printed.
 pub(super) fn shown(text: &str) -> String {
     escape(text.as_bytes()).to_string()

@@ -202,6 +202,37 @@ pub const TABLE: &[MountOption] = &[
             o.default_permissions = true;
         },
     ),
+    value("context", "LABEL", "SELinux label of all files", |o, v| {
+        o.security.push(parse::security("context", v)?);
+        Ok(())
+    }),
+    value(
+        "fscontext",
+        "LABEL",
+        "SELinux label of the file system",
+        |o, v| {
+            o.security.push(parse::security("fscontext", v)?);
+            Ok(())
+        },
+    ),
+    value(
+        "defcontext",
+        "LABEL",
+        "SELinux label of files without one",
+        |o, v| {
+            o.security.push(parse::security("defcontext", v)?);
+            Ok(())
+        },
+    ),
+    value(
+        "rootcontext",
+        "LABEL",
+        "SELinux label of the root",
+        |o, v| {
+            o.security.push(parse::security("rootcontext", v)?);
+            Ok(())
+        },
+    ),
     passive("nosuid"),
     passive("suid"),
     passive("nodev"),

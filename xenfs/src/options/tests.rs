@@ -139,3 +139,17 @@ fn names_are_unique() {
     names.dedup();
     assert_eq!(names.len(), count);
 }
+
+#[test]
+fn security_contexts_go_to_the_kernel_in_quotes_and_may_hold_commas() {
+    let options = parse("context=\"u:r:t:s0:c1,c2\",ro,rootcontext=u:r:t:s0").unwrap();
+    assert_eq!(
+        options.security,
+        ["context=\"u:r:t:s0:c1,c2\"", "rootcontext=\"u:r:t:s0\""]
+    );
+    assert!(options.settings.read_only);
+    // As mount(8) does it: without SELinux they are dropped.
+    let known = Path::new("/sys/fs/selinux/enforce").exists();
+    assert_eq!(options.of_kernel().count(), if known { 2 } else { 0 });
+    assert!(parse("context=").unwrap_err().contains("context"));
+}

@@ -12,3 +12,4 @@ mod ops;
 mod process;
 mod readme;
 mod stores;
+mod systemd;
