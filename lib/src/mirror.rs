@@ -22,7 +22,7 @@ pub use view::{MirrorStatus, Mirrored, View};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::path::StorePath;
-use crate::tree::Filter;
+use crate::tree::{Filter, Want, Wants};
 use crate::watch::{Bell, WatchOptions};
 use shared::Shared;
 use sync::Sync;
@@ -36,10 +36,26 @@ pub struct MirrorOptions {
     /// Which nodes are mirrored, by path; one that is not takes all below it out, too. An event outside costs a
     /// look-up and no request. The top always is.
     pub filter: Option<Filter>,
+    /// What is read of each node that is mirrored; `None`: everything. [`Want::Nothing`] leaves it and all below it
+    /// out, as the filter does.
+    pub wants: Option<Wants>,
+    /// Whether subscribers are told of events outside of what is mirrored, too ([`MirrorEvent::Outside`]).
+    pub tell_all: bool,
     /// Most nodes; a larger subtree ends the mirror with an error.
     pub nodes_max: usize,
     /// Most events that wait for the mirror; more mean that everything is read again.
     pub events_max: usize,
+}
+
+impl MirrorOptions {
+    /// Whether a node below a mirrored one is mirrored.
+    fn covers(&self, path: &StorePath) -> bool {
+        self.filter.as_ref().is_none_or(|wanted| wanted(path))
+            && self
+                .wants
+                .as_ref()
+                .is_none_or(|wants| wants(path) != Want::Nothing)
+    }
 }
 
 impl Default for MirrorOptions {
@@ -47,6 +63,8 @@ impl Default for MirrorOptions {
         Self {
             perms: false,
             filter: None,
+            wants: None,
+            tell_all: false,
             nodes_max: 1_000_000,
             events_max: 65_536,
         }

@@ -13,7 +13,7 @@ pub use copy::{CopyPerms, copy};
 pub use diff::{Change, diff};
 pub use snapshot::Snapshot;
 pub(crate) use walk::Found;
-pub use walk::{Filter, Order, Walk, WalkOptions};
+pub use walk::{Filter, Order, Walk, WalkOptions, Want, Wants};
 
 use crate::path::StorePath;
 use crate::perms::Perms;

@@ -45,6 +45,11 @@ impl Index {
         }
     }
 
+    /// Whether there are no files of any backend.
+    pub fn is_empty(&self) -> bool {
+        self.devices.is_empty() && self.interfaces.is_empty()
+    }
+
     /// The backends for which there are files.
     pub fn node_names(&self) -> impl Iterator<Item = &str> {
         self.devices.keys().map(String::as_str)

@@ -58,8 +58,8 @@ impl Root {
         }
     }
 
-    /// The first line of a file.
-    pub(super) fn text(&self, below: &str) -> Reading<Text> {
+    /// The text of a short file, without the blanks at its end.
+    pub fn text(&self, below: &str) -> Reading<Text> {
         self.read(below)
             .map(|bytes| Text(bytes.trim_ascii_end().to_vec()))
     }

@@ -149,6 +149,18 @@ pub fn diagnose(
     findings
 }
 
+/// Everything that is wrong with one domain itself, as [`diagnose`] finds it.
+pub fn diagnose_domain(
+    host: &Host,
+    domain: &Domain,
+    history: Option<&History>,
+    circumstances: &Circumstances,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    trouble::of_domain(host, domain, history, circumstances, &mut findings);
+    findings
+}
+
 /// Everything that is wrong with one device, as [`diagnose`] finds it.
 pub fn diagnose_device(
     host: &Host,
@@ -199,7 +211,10 @@ impl<'a> Case<'a> {
         Self {
             host,
             device,
-            domain: host.domains.get(&device.id.domain()),
+            domain: host
+                .domains
+                .get(&device.id.domain())
+                .map(|domain| &**domain),
             history,
             circumstances,
             front: device.front_seen(),
@@ -240,7 +255,7 @@ impl<'a> Case<'a> {
             || self
                 .host
                 .devices_of(self.device.id.domain())
-                .any(Device::has_frontend_moved)
+                .any(|device| device.has_frontend_moved())
     }
 
     /// Whether the domain is so young that it may still be booting. Unknown is taken for no.

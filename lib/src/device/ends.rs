@@ -69,6 +69,8 @@ pub struct Backend {
     pub script: Reading<Text>,
     /// Block devices: the device behind it, hexadecimal `major:minor`; written by the hotplug script.
     pub physical_device: Reading<Text>,
+    /// Block devices that tapdisk serves: its process (`kthread-pid`).
+    pub tapdisk: Reading<u32>,
     /// What its driver reported before it gave up.
     pub error: Reading<Text>,
 }
@@ -94,6 +96,7 @@ impl Backend {
             hotplug_error: folder.text("hotplug-error"),
             script: folder.text("script"),
             physical_device: folder.text("physical-device"),
+            tapdisk: folder.number("kthread-pid", u32::MAX),
             error: home.text(&format!("error/backend/{kind}/{frontend}/{index}/error")),
         }
     }

@@ -107,6 +107,15 @@ impl StateLog {
     }
 }
 
+/// Which end of a device.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum End {
+    /// The frontend's.
+    Front,
+    /// The backend's.
+    Back,
+}
+
 /// The past of both ends of a device.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceHistory {
@@ -172,6 +181,18 @@ impl History {
         }
     }
 
+    /// Notes what one end of a device showed in between, so that a state that is over when the device is read is not
+    /// lost. Of devices that are not known yet nothing is kept.
+    pub fn observe_end(&mut self, id: &DeviceId, end: End, seen: Seen, now: Moment) {
+        let is_start = !self.has_begun;
+        if let Some(history) = self.devices.get_mut(id) {
+            match end {
+                End::Front => history.front.observe(seen, now, is_start),
+                End::Back => history.back.observe(seen, now, is_start),
+            }
+        }
+    }
+
     /// Notes one domain as it is now.
     pub fn observe_domain(&mut self, domain: &Domain, now: Moment) {
         let seen = if domain.is_gone() {
@@ -200,6 +221,26 @@ impl History {
     /// Forgets a device that is gone.
     pub fn forget(&mut self, id: &DeviceId) {
         self.devices.remove(id);
+    }
+
+    /// Forgets a domain that nobody mentions any more.
+    pub fn forget_domain(&mut self, id: DomId) {
+        self.domains.remove(&id);
+    }
+
+    /// Since when a domain has existed (or been gone).
+    pub fn domain(&self, id: DomId) -> Option<&LogEntry> {
+        Some(&self.domains.get(&id)?.home)
+    }
+
+    /// Since when a domain's kernel is known to run.
+    pub fn run(&self, id: DomId) -> Option<&LogEntry> {
+        self.domains.get(&id)?.run.as_ref()
+    }
+
+    /// From now on what appears is new; to be called when what was there at first has been noted piece by piece.
+    pub fn begin(&mut self) {
+        self.has_begun = true;
     }
 
     /// The past of a device.

@@ -3,8 +3,9 @@
 mod discover;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::class::Class;
+use super::class::{Class, Handshake};
 use super::domain::{self, Domain};
 use super::ends::{Backend, Frontend, Seen, ToolstackEntry};
 use super::id::{BackendPlace, Concern, DeviceId};
@@ -16,7 +17,8 @@ use super::vbd::VbdNumber;
 use crate::id::DomId;
 use crate::path::StorePath;
 use discover::{
-    Backends, claims_for, entries_of, frontends_of, numbers_below, serves, serving_domain,
+    Backends, backends_for, claims_for, entries_of, frontends_of, has_entries, is_managed,
+    numbers_below, serves, serving_domain,
 };
 
 /// Everything at one moment.
@@ -24,10 +26,11 @@ use discover::{
 pub struct Host {
     /// Who is who.
     pub roles: Roles,
-    /// The domains, also those that are only mentioned by others.
-    pub domains: BTreeMap<DomId, Domain>,
+    /// The domains, also those that are only mentioned by others. Shared, so that whoever keeps old states of the host
+    /// pays only for what differs.
+    pub domains: BTreeMap<DomId, Arc<Domain>>,
     /// The devices: the union of what frontends, backends of every domain, and the toolstack say.
-    pub devices: BTreeMap<DeviceId, Device>,
+    pub devices: BTreeMap<DeviceId, Arc<Device>>,
     /// Whether the toolstack keeps entries of its own (`/libxl`).
     pub has_toolstack: bool,
     /// Domains in which there may be backends, and device models: a device is looked for only there.
@@ -83,7 +86,7 @@ impl Host {
                 .into_iter()
                 .map(|id| {
                     let models = models.remove(&id).unwrap_or_default();
-                    (id, Domain::read(nodes, id, models))
+                    (id, Arc::new(Domain::read(nodes, id, models)))
                 })
                 .collect(),
             devices: ids
@@ -91,7 +94,7 @@ impl Host {
                 .map(|id| {
                     let claims = backends.0.remove(&id).unwrap_or_default();
                     let device = Device::join(nodes, &id, &claims);
-                    (id, device)
+                    (id, Arc::new(device))
                 })
                 .collect(),
             has_toolstack: !managed.is_empty(),
@@ -104,13 +107,21 @@ impl Host {
         if let Some(server) = serving_domain(path) {
             self.servers.insert(server);
         }
-        let concern = Concern::of(nodes, path);
+        let mut concern = Concern::of(nodes, path);
+        if let Concern::Home(id) = concern
+            && *path == StorePath::home(id)
+            && self.servers.contains(&id)
+        {
+            // Others have lost (or gained) their backends, too.
+            concern = Concern::Everything;
+        }
         match &concern {
             Concern::Everything => *self = Self::read(nodes),
+            Concern::Home(id) => drop(self.refresh_home(nodes, *id)),
             Concern::Device(id) => self.refresh_device(nodes, id),
             Concern::Domain(id) => self.refresh_domain(nodes, *id),
             Concern::Vm(uuid) => {
-                let is_of_vm = |domain: &&Domain| domain.uuid.known() == Some(uuid);
+                let is_of_vm = |domain: &&Arc<Domain>| domain.uuid.known() == Some(uuid);
                 let domains = self.domains.values().filter(is_of_vm);
                 for id in domains.map(|domain| domain.id).collect::<Vec<_>>() {
                     self.refresh_domain(nodes, id);
@@ -133,9 +144,44 @@ impl Host {
             if !self.domains.contains_key(&id.domain()) {
                 self.refresh_domain(nodes, id.domain());
             }
-            self.devices.insert(id.clone(), device);
+            self.devices.insert(id.clone(), Arc::new(device));
         } else {
             self.devices.remove(id);
+            self.forget_unmentioned(nodes, id.domain());
+        }
+    }
+
+    /// Reads one domain and all its devices again, and finds out which those are; gives those that came, stayed or
+    /// went.
+    pub fn refresh_home(&mut self, nodes: &dyn Nodes, id: DomId) -> BTreeSet<DeviceId> {
+        let mut devices: BTreeSet<DeviceId> = self
+            .devices_of(id)
+            .map(|device| device.id.clone())
+            .collect();
+        frontends_of(nodes, id, &mut devices);
+        entries_of(nodes, id, &mut devices);
+        if serves(nodes, id) {
+            self.servers.insert(id);
+        }
+        for server in &self.servers {
+            backends_for(nodes, *server, id, &mut devices);
+        }
+        self.refresh_domain(nodes, id);
+        for device in &devices {
+            self.refresh_device(nodes, device);
+        }
+        self.has_toolstack = has_entries(nodes);
+        let homes = self.domains.values().filter(|domain| !domain.is_gone());
+        self.roles = Roles::read(nodes, homes.map(|domain| domain.id));
+        self.forget_unmentioned(nodes, id);
+        devices
+    }
+
+    /// Forgets a domain that is in no directory and that no device names any more.
+    fn forget_unmentioned(&mut self, nodes: &dyn Nodes, id: DomId) {
+        let is_gone = self.domains.get(&id).is_some_and(|domain| domain.is_gone());
+        if is_gone && self.devices_of(id).next().is_none() && !is_managed(nodes, id) {
+            self.domains.remove(&id);
         }
     }
 
@@ -143,11 +189,12 @@ impl Host {
     pub fn refresh_domain(&mut self, nodes: &dyn Nodes, id: DomId) {
         let mut models = domain::device_models(nodes, self.servers.iter().copied());
         let models = models.remove(&id).unwrap_or_default();
-        self.domains.insert(id, Domain::read(nodes, id, models));
+        self.domains
+            .insert(id, Arc::new(Domain::read(nodes, id, models)));
     }
 
     /// The devices of one frontend domain.
-    pub fn devices_of(&self, domain: DomId) -> impl Iterator<Item = &Device> {
+    pub fn devices_of(&self, domain: DomId) -> impl Iterator<Item = &Arc<Device>> {
         self.devices
             .range(DeviceId::new(domain, "", "")..)
             .map(|(_, device)| device)
@@ -212,6 +259,19 @@ impl Device {
     /// What the backend's end shows.
     pub fn back_seen(&self) -> Seen {
         Seen::of(&self.back, |back| &back.state)
+    }
+
+    /// Whether both ends are as they should be for good: Connected, or there in a class whose states say nothing.
+    pub fn is_settled(&self) -> bool {
+        let is_connected = |end: Seen| end.state() == Some(XenbusState::CONNECTED);
+        let (front, back) = (self.front_seen(), self.back_seen());
+        match self.class.handshake {
+            Handshake::Usual => is_connected(front) && is_connected(back),
+            Handshake::Silent => front != Seen::Absent && back != Seen::Absent,
+            Handshake::BackendOnly => {
+                is_connected(back) && (front == Seen::Absent || is_connected(front))
+            }
+        }
     }
 
     /// Whether the frontend has left the state in which it was made: its guest runs.

@@ -178,6 +178,8 @@ pub enum Concern {
     Device(DeviceId),
     /// One domain, but none of its devices.
     Domain(DomId),
+    /// One domain, and which devices it has.
+    Home(DomId),
     /// The domains of this `/vm` entry.
     Vm(String),
     /// More than one device or domain: the whole model.
@@ -200,11 +202,23 @@ impl Concern {
                 (_, ["device", kind, ..]) if NO_DEVICES.contains(kind) => Self::Nothing,
                 // The console's directory holds keys of the domain, too.
                 (
-                    Some(_),
+                    Some(id),
                     []
-                    | ["device" | "backend" | "error" | PRIMARY_CONSOLE]
-                    | ["device" | "backend", _],
+                    | ["device" | PRIMARY_CONSOLE]
+                    | ["device", _]
+                    | ["error", "device"]
+                    | ["error", "device", _],
+                ) => Self::Home(id),
+                (
+                    Some(_),
+                    ["backend" | "error"]
+                    | ["backend", _]
+                    | ["error", "backend"]
+                    | ["error", "backend", _],
                 ) => Self::Everything,
+                (Some(_), ["backend", _, front] | ["error", "backend", _, front]) => {
+                    domain(front).map_or(Self::Nothing, Self::Home)
+                }
                 (Some(id), ["device", kind, index, ..] | ["error", "device", kind, index, ..]) => {
                     Self::Device(DeviceId::new(id, kind, index))
                 }
@@ -220,7 +234,7 @@ impl Concern {
                     }
                     _ => Self::Nothing,
                 },
-                (Some(_), ["backend" | "error", ..]) => Self::Everything,
+                (Some(_), ["error", ..]) => Self::Nothing,
                 (Some(_), ["device-model", served, ..]) => {
                     domain(served).map_or(Self::Nothing, Self::Domain)
                 }
@@ -228,7 +242,7 @@ impl Concern {
             },
             ["libxl", home, ref rest @ ..] => match (domain(home), rest) {
                 (None, _) => Self::Nothing,
-                (Some(_), [] | ["device"] | ["device", _]) => Self::Everything,
+                (Some(id), [] | ["device"] | ["device", _]) => Self::Home(id),
                 (Some(id), ["device", kind, index, ..]) => {
                     match StorePath::parse(format!("/libxl/{id}/device/{kind}/{index}")) {
                         Ok(entry) => {
@@ -288,10 +302,14 @@ mod tests {
             ("/libxl/3/device/vbd/51712/backend", vbd),
             ("/local/domain/3/console/port", console.clone()),
             ("/local/domain/0/backend/console/3/0/state", console),
-            ("/local/domain/3/device/vbd", Concern::Everything),
-            ("/local/domain/3/console", Concern::Everything),
-            ("/local/domain/3", Concern::Everything),
-            ("/local/domain/0/backend/vif/3", Concern::Everything),
+            ("/local/domain/3/device/vbd", Concern::Home(DomId(3))),
+            ("/local/domain/3/console", Concern::Home(DomId(3))),
+            ("/local/domain/3", Concern::Home(DomId(3))),
+            ("/libxl/3/device", Concern::Home(DomId(3))),
+            ("/local/domain/0/backend/vif/3", Concern::Home(DomId(3))),
+            ("/local/domain/0/backend/vif", Concern::Everything),
+            ("/local/domain/0/error/backend/vif", Concern::Everything),
+            ("/local/domain", Concern::Everything),
             ("/local/domain/3/name", Concern::Domain(DomId(3))),
             (
                 "/local/domain/0/device-model/3/state",

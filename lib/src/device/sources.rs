@@ -96,15 +96,15 @@ impl Nodes for Snapshot {
     }
 }
 
-/// What is not mirrored counts as denied: below the top what was not asked for, and everything outside of it.
+/// Everything outside of the mirror's top counts as denied. A node that was only listed is there, and its value is
+/// taken for empty, as that of a directory nearly always is.
 impl Nodes for View<'_> {
     fn value(&self, path: &StorePath) -> Reading<Cow<'_, [u8]>> {
-        value(
-            self,
-            path,
-            self.get(path)
-                .map(|node| field(&node.value).map(|bytes| &bytes[..])),
-        )
+        let own = self.get(path).map(|node| match &node.value {
+            Field::Unasked => Reading::Known(&[][..]),
+            asked => field(asked).map(|bytes| &bytes[..]),
+        });
+        value(self, path, own)
     }
 
     fn children(&self, path: &StorePath) -> Reading<Vec<String>> {

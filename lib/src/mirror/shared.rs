@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) events: u64,
     pub(super) scans: u64,
     ended: Option<Error>,
+    /// Why reading failed the last time, while the copy is stale.
+    pub(super) trouble: Option<Error>,
     pub(super) stopping: bool,
     subscribers: Vec<Weak<Queue>>,
 }
@@ -36,6 +38,7 @@ impl Shared {
                 events: 0,
                 scans: 0,
                 ended: None,
+                trouble: None,
                 stopping: false,
                 subscribers: Vec::new(),
             }),
@@ -57,6 +60,7 @@ impl Shared {
             events: state.events,
             scans: state.scans,
             ended: state.ended.clone(),
+            trouble: state.trouble.clone(),
         }
     }
 
@@ -115,6 +119,10 @@ impl State {
         });
     }
 
+    pub(super) fn tell_all(&mut self, event: &MirrorEvent) {
+        Self::tell(&mut self.subscribers, event);
+    }
+
     pub(super) fn stale(&mut self) {
         if self.stale_since.is_none() {
             self.stale_since = Some(Instant::now());
@@ -123,6 +131,7 @@ impl State {
     }
 
     pub(super) fn fresh(&mut self) {
+        self.trouble = None;
         if self.stale_since.take().is_some() {
             Self::tell(&mut self.subscribers, &MirrorEvent::Fresh);
         }

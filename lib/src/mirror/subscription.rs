@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::view::Mirrored;
+use crate::path::StorePath;
 use crate::watch::Bell;
 
 /// What a mirror tells.
@@ -18,6 +19,8 @@ pub enum MirrorEvent {
         /// As it is.
         new: Option<Arc<Mirrored>>,
     },
+    /// The store told of this place, which is not mirrored ([`super::MirrorOptions::tell_all`]).
+    Outside(StorePath),
     /// From now on the copy may differ from the store.
     Stale,
     /// The copy is true again.

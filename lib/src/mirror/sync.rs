@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::MirrorOptions;
-use super::shared::{Shared, State};
+use super::shared::Shared;
+use super::subscription::MirrorEvent;
 use super::view::Mirrored;
 use crate::client::{Client, Operations};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::StorePath;
-use crate::tree::{Field, Found, Node, Walk, WalkOptions};
+use crate::tree::{Found, Node, Walk, WalkOptions};
 use crate::watch::{Bell, Watch, WatchEvent};
 
 /// How long after a failed reading the next is tried; doubled each time up to the second.
@@ -61,7 +62,10 @@ impl Sync {
             match outcome {
                 Ok(()) => self.retry = None,
                 Err(error) if is_passing(&error) => {
-                    self.shared.change(State::stale);
+                    self.shared.change(|state| {
+                        state.stale();
+                        state.trouble = Some(error);
+                    });
                     let (first, most) = RETRY;
                     let wait = self.retry.map_or(first, |(_, wait)| most.min(wait * 2));
                     self.retry = Some((Instant::now() + wait, wait));
@@ -86,6 +90,8 @@ impl Sync {
                     events += 1;
                     if let Some(root) = self.root_of(&path) {
                         self.dirty.insert(root);
+                    } else if self.options.tell_all {
+                        self.shared.lock().tell_all(&MirrorEvent::Outside(path));
                     }
                 }
                 WatchEvent::Lost => self.lost = true,
@@ -124,12 +130,7 @@ impl Sync {
                 return Some(root);
             }
             // Where the parent is in the copy, the filter let all above pass.
-            if self
-                .options
-                .filter
-                .as_ref()
-                .is_some_and(|wanted| !wanted(&root))
-            {
+            if !self.options.covers(&root) {
                 return None;
             }
             let parent = root.parent()?;
@@ -155,6 +156,7 @@ impl Sync {
         let options = WalkOptions {
             perms: self.options.perms,
             filter: self.options.filter.clone(),
+            wants: self.options.wants.clone(),
             ..WalkOptions::default()
         };
         let mut walk = Walk::over(&self.client, &roots, options);
@@ -203,7 +205,7 @@ impl Sync {
 
     /// Whether a node that an event named is really there: EACCES does not prove it.
     fn is_there(&self, node: &Node) -> Result<bool> {
-        let seen = node.children != Field::Denied || node.value != Field::Denied;
+        let seen = node.children.known().is_some() || node.value.known().is_some();
         let (Some(parent), Some(name)) = (node.path.parent(), node.path.name()) else {
             return Ok(true);
         };

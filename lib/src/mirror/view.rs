@@ -98,6 +98,8 @@ pub struct MirrorStatus {
     pub events: u64,
     /// How often everything was read.
     pub scans: u64,
+    /// Why reading failed the last time, while it is tried again.
+    pub trouble: Option<Error>,
     /// Why the mirror has ended.
     pub ended: Option<Error>,
 }

@@ -1,6 +1,6 @@
 //! The requests about one node while they are under way.
 
-use super::{Field, Node};
+use super::{Field, Node, Want};
 use crate::client::{NameList, Operations, Pending};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::StorePath;
@@ -9,7 +9,7 @@ use crate::perms::Perms;
 /// One node's requests.
 pub(super) struct Flight {
     path: StorePath,
-    names: Pending<NameList>,
+    names: Option<Pending<NameList>>,
     value: Option<Pending<Vec<u8>>>,
     perms: Option<Pending<Perms>>,
 }
@@ -18,12 +18,12 @@ impl Flight {
     pub(super) fn start<O: Operations + ?Sized>(
         ops: &O,
         path: StorePath,
-        values: bool,
+        want: Want,
         perms: bool,
     ) -> Self {
         Self {
-            names: ops.submit_directory(&path),
-            value: values.then(|| ops.submit_read(&path)),
+            names: (want != Want::Value).then(|| ops.submit_directory(&path)),
+            value: (want != Want::Names).then(|| ops.submit_read(&path)),
             perms: perms.then(|| ops.submit_perms(&path)),
             path,
         }
@@ -31,7 +31,11 @@ impl Flight {
 
     /// Makes sure that the requests, and all before them, are on their way.
     pub(super) fn flush(&self) {
-        self.names.flush();
+        if let Some(names) = &self.names {
+            names.flush();
+        } else if let Some(value) = &self.value {
+            value.flush();
+        }
     }
 
     /// Waits for all answers: the node and its children's names, or what the store said if it is not there (any more).
@@ -45,12 +49,12 @@ impl Flight {
             value,
             perms,
         } = self;
-        let names = match names.wait() {
+        let names = match names.map(Pending::wait) {
             // A list too long for one message: asked for in parts.
-            Err(error) if error.kind() == ErrorKind::TooLong => ops.directory(&path),
-            other => other,
+            Some(Err(error)) if error.kind() == ErrorKind::TooLong => field(ops.directory(&path)),
+            Some(other) => field(other),
+            None => Ok(Field::Unasked),
         };
-        let names = field(names);
         let value = value.map_or(Ok(Field::Unasked), |value| field(value.wait()));
         let perms = perms.map_or(Ok(Field::Unasked), |perms| field(perms.wait()));
         let (names, value, perms) = match (names, value, perms) {
@@ -62,7 +66,8 @@ impl Flight {
         };
         let (children, names) = match names {
             Field::Known(names) => (Field::Known(names.len()), names),
-            Field::Denied | Field::Unasked => (Field::Denied, NameList::new()),
+            Field::Denied => (Field::Denied, NameList::new()),
+            Field::Unasked => (Field::Unasked, NameList::new()),
         };
         let node = Node {
             path,

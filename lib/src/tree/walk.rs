@@ -13,6 +13,22 @@ use crate::path::{PHANTOM_NODES, StorePath};
 /// Decides by path whether a node and all below it are visited.
 pub type Filter = Arc<dyn Fn(&StorePath) -> bool + Send + Sync>;
 
+/// What is asked for about a node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Want {
+    /// Nothing: the node and all below it are left out.
+    Nothing,
+    /// Its value. It is taken for a leaf: what may be below it is left out.
+    Value,
+    /// The names of its children, not its value.
+    Names,
+    /// Both.
+    Both,
+}
+
+/// Decides by path what is asked for. Where much is known of a tree, that halves the requests.
+pub type Wants = Arc<dyn Fn(&StorePath) -> Want + Send + Sync>;
+
 /// What a walk asks for, and in which order it tells.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -27,6 +43,8 @@ pub struct WalkOptions {
     pub depth: Option<usize>,
     /// Which nodes to visit; the top always is.
     pub filter: Option<Filter>,
+    /// What to ask for about each node that is visited; `None`: names, and values if `values` says so.
+    pub wants: Option<Wants>,
     /// Most requests under way at once, at least one node's.
     pub window: usize,
 }
@@ -39,6 +57,7 @@ impl Default for WalkOptions {
             order: Order::Sorted,
             depth: None,
             filter: None,
+            wants: None,
             window: 384,
         }
     }
@@ -221,22 +240,33 @@ impl<'a, O: Operations + ?Sized> Walk<'a, O> {
                 self.waiting.insert(next, siblings);
             }
             match path {
-                Some(Ok(path)) if self.wants(&path) => self.ask(position, depth, path),
+                Some(Ok(path)) if self.visits(&path) => self.ask(position, depth, path),
                 Some(Err(_)) => self.unreachable += 1,
                 _ => {}
             }
         }
     }
 
-    fn wants(&self, path: &StorePath) -> bool {
-        self.options
-            .filter
-            .as_ref()
-            .is_none_or(|wanted| wanted(path))
+    fn visits(&self, path: &StorePath) -> bool {
+        let filter = self.options.filter.as_ref();
+        filter.is_none_or(|wanted| wanted(path)) && self.want(path) != Want::Nothing
+    }
+
+    fn want(&self, path: &StorePath) -> Want {
+        match (&self.options.wants, self.options.values) {
+            (Some(wants), _) => wants(path),
+            (None, true) => Want::Both,
+            (None, false) => Want::Names,
+        }
     }
 
     fn ask(&mut self, position: Position, depth: usize, path: StorePath) {
-        let flight = Flight::start(self.ops, path, self.options.values, self.options.perms);
+        let want = match self.want(&path) {
+            // A top is always visited.
+            Want::Nothing => Want::Both,
+            want => want,
+        };
+        let flight = Flight::start(self.ops, path, want, self.options.perms);
         self.open.insert(position.clone(), None);
         self.flying.push_back((position, depth, flight));
     }

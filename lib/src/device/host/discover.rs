@@ -69,6 +69,40 @@ pub(super) fn claims_for(nodes: &dyn Nodes, domain: DomId, id: &DeviceId) -> Vec
         .collect()
 }
 
+/// The devices of `front` that backends in `domain` claim to serve.
+pub(super) fn backends_for(
+    nodes: &dyn Nodes,
+    domain: DomId,
+    front: DomId,
+    ids: &mut BTreeSet<DeviceId>,
+) {
+    let Ok(top) = StorePath::home(domain).child("backend") else {
+        return;
+    };
+    for (kind, kinds) in below(nodes, &top) {
+        let Ok(devices) = kinds.child(&front.to_string()) else {
+            continue;
+        };
+        for (index, path) in below(nodes, &devices) {
+            ids.insert(DeviceId::of_claim(nodes, &path, front, &kind, &index));
+        }
+    }
+}
+
+/// Whether the toolstack has an entry for any domain.
+pub(super) fn has_entries(nodes: &dyn Nodes) -> bool {
+    StorePath::parse("/libxl").is_ok_and(|path| {
+        below(nodes, &path)
+            .iter()
+            .any(|(name, _)| DomId::parse(name).is_ok())
+    })
+}
+
+/// Whether the toolstack has an entry for this domain.
+pub(super) fn is_managed(nodes: &dyn Nodes, domain: DomId) -> bool {
+    StorePath::parse(format!("/libxl/{domain}")).is_ok_and(|path| !nodes.value(&path).is_missing())
+}
+
 pub(super) fn frontends_of(nodes: &dyn Nodes, domain: DomId, ids: &mut BTreeSet<DeviceId>) {
     let home = StorePath::home(domain);
     if let Ok(console) = home.child("console")

@@ -49,7 +49,7 @@ fn digest(host: &Host) -> Vec<String> {
             vcpus,
             has_run,
             ..
-        } = domain;
+        } = &**domain;
         let ring = domain.store_ring.as_ref().map(|ring| ring.capacity);
         let name = &domain.name;
         format!("{name} {kind} {memory_target} {memory_max} {vcpus:?} {has_run} {ring:?}")
