@@ -27,6 +27,8 @@ pub mod counters;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod device;
+#[cfg(feature = "document")]
+pub mod document;
 pub mod error;
 pub mod id;
 pub mod manual;

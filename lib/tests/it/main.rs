@@ -9,6 +9,8 @@ mod corpora;
 mod demo;
 mod device;
 mod differential;
+#[cfg(feature = "document")]
+mod document;
 mod foreign;
 mod given_up;
 mod histories;
