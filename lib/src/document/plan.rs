@@ -113,6 +113,12 @@ impl Plan {
         self.unseen
     }
 
+    /// What goes and what comes or changes.
+    pub(super) fn into_parts(self) -> (Vec<Change>, Vec<Change>) {
+        let parts = self.changes.into_iter();
+        parts.partition(|change| change.new.is_none())
+    }
+
     /// Makes all the changes; see [`super::apply`] for a transaction around it.
     ///
     /// # Errors
@@ -247,29 +253,74 @@ fn empty(like: &Document) -> Document {
 
 /// What the store has of the document's nodes.
 fn read<O: Operations + ?Sized>(ops: &O, wanted: &Document) -> Result<Document> {
-    type Asked<'a> = (&'a StorePath, Pending<Vec<u8>>, Pending<Perms>);
     let mut present = empty(wanted);
-    let mut flying: VecDeque<Asked<'_>> = VecDeque::with_capacity(WINDOW);
-    let mut land = |(path, value, perms): Asked<'_>| -> Result<()> {
-        if let (Some(value), Some(perms)) = (part(value.wait())?, part(perms.wait())?) {
-            let node = Node {
-                path: path.clone(),
-                value,
-                perms,
-                children: Field::Unasked,
+    look(
+        ops,
+        wanted.nodes.keys(),
+        |path| path,
+        |path, there| {
+            if let Some(entry) = there {
+                present.nodes.insert(path.clone(), entry);
+            }
+        },
+    )?;
+    Ok(present)
+}
+
+/// Whether the nodes are still as they were when the changes were worked out. What goes may have changed.
+pub(super) fn holds<O: Operations + ?Sized>(ops: &O, changes: &[Change]) -> Result<bool> {
+    let mut holds = true;
+    let stays = changes.iter().filter(|change| change.new.is_some());
+    look(
+        ops,
+        stays,
+        |change| &change.path,
+        |change, there| {
+            holds &= match (&change.old, there) {
+                (None, None) => true,
+                (Some(old), Some(now)) => {
+                    (old.value.is_none() || old.value == now.value)
+                        && (old.perms.is_none() || old.perms == now.perms)
+                }
+                _ => false,
             };
-            present.nodes.insert(path.clone(), Entry::from(&node));
-        }
+        },
+    )?;
+    Ok(holds)
+}
+
+/// Reads value and permissions of nodes, many at a time.
+fn look<'a, O: Operations + ?Sized, T: 'a>(
+    ops: &O,
+    items: impl Iterator<Item = &'a T>,
+    path: impl Fn(&'a T) -> &'a StorePath,
+    mut found: impl FnMut(&'a T, Option<Entry>),
+) -> Result<()> {
+    type Asked<'a, T> = (&'a T, Pending<Vec<u8>>, Pending<Perms>);
+    let mut flying: VecDeque<Asked<'a, T>> = VecDeque::with_capacity(WINDOW);
+    let mut land = |(item, value, perms): Asked<'a, T>| -> Result<()> {
+        let parts = (part(value.wait())?, part(perms.wait())?);
+        let (Some(value), Some(perms)) = parts else {
+            found(item, None);
+            return Ok(());
+        };
+        let node = Node {
+            path: path(item).clone(),
+            value,
+            perms,
+            children: Field::Unasked,
+        };
+        found(item, Some(Entry::from(&node)));
         Ok(())
     };
-    for path in wanted.nodes.keys() {
+    for item in items {
         if flying.len() >= WINDOW / 2 {
             flying.drain(..WINDOW / 4).try_for_each(&mut land)?;
         }
-        flying.push_back((path, ops.submit_read(path), ops.submit_perms(path)));
+        let path = path(item);
+        flying.push_back((item, ops.submit_read(path), ops.submit_perms(path)));
     }
-    flying.drain(..).try_for_each(&mut land)?;
-    Ok(present)
+    flying.into_iter().try_for_each(&mut land)
 }
 
 /// A part of a node; `None` if there is no such node.

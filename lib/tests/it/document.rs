@@ -1,10 +1,14 @@
 //! Export and import, on every store.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use xenbus::document::{ApplyOptions, Document, Format, Mode, Plan, Writer, apply};
 use xenbus::store::{Server, StoreOptions};
+use xenbus::tap::{Direction, Tap};
 use xenbus::tree::{Walk, WalkOptions};
+use xenbus::wire::{Header, Op};
 use xenbus::{Client, ClientOptions, DomId, Operations, Perms, StorePath};
 
 use crate::support::{for_each_store, path};
@@ -50,11 +54,11 @@ fn what_is_exported_comes_back_byte_for_byte_wherever_it_is_imported() {
             let document = Document::parse(&exported).unwrap();
             let moved = document.moved(&path(target)).unwrap();
             let applied = apply(&client, &moved, &ApplyOptions::default()).unwrap();
-            assert_eq!((applied.made, applied.transactions), (6, 1));
+            assert_eq!((applied.made.len(), applied.transactions), (6, 1));
             let again = Document::parse(&export(&client, &path(target), format)).unwrap();
             assert_eq!(again, moved);
             let nothing = apply(&client, &moved, &replacing()).unwrap();
-            assert!(nothing.plan.is_empty());
+            assert_eq!((nothing.planned, nothing.made.len()), (0, 0));
         }
     });
 }
@@ -91,7 +95,7 @@ fn a_replacement_removes_what_the_document_does_not_have_and_a_plan_tells_before
         let mut options = replacing();
         options.changes_max = 2;
         let applied = apply(&client, &before, &options).unwrap();
-        assert_eq!((applied.made, applied.transactions), (5, 3));
+        assert_eq!((applied.made.len(), applied.transactions), (5, 3));
         let after = Document::parse(&export(&client, &path("/d"), Format::Yaml)).unwrap();
         assert_eq!(after, before);
     });
@@ -142,7 +146,7 @@ fn a_guest_whose_transactions_are_limited_imports_in_several_and_is_told_what_it
         let applied =
             apply(&guest, &many(name, 700), &replacing()).map_err(|error| error.to_string());
         let applied = applied.unwrap();
-        assert_eq!(applied.made, applied.plan.changes().len());
+        assert_eq!(applied.made.len(), applied.planned);
         assert_eq!(
             applied.transactions == 1,
             at_once,
@@ -154,11 +158,8 @@ fn a_guest_whose_transactions_are_limited_imports_in_several_and_is_told_what_it
         panic!("there is a quota");
     };
     assert_eq!(error.error.kind(), xenbus::ErrorKind::Limit, "{error}");
-    let done = error.done.as_ref().unwrap();
-    assert!(
-        done.made > 700 && done.made < done.plan.changes().len(),
-        "{error}"
-    );
+    let made = error.done.made.len();
+    assert!(made > 700 && made < error.done.planned, "{error}");
     assert!(error.to_string().contains("were made in"), "{error}");
 }
 
@@ -179,5 +180,48 @@ fn an_owner_that_does_not_exist_is_named() {
             );
             assert!(!client.exists(&path("/o")).unwrap(), "all or nothing");
         }
+    });
+}
+
+/// Changes a node through another client whenever a transaction starts, some times.
+struct Meddler {
+    other: Client,
+    times: AtomicUsize,
+}
+
+impl Tap for Meddler {
+    fn message(&self, _: u32, direction: Direction, header: Header, _: &[u8]) {
+        if direction == Direction::Sent && header.op == Op::TRANSACTION_START {
+            let time = self.times.fetch_add(1, Ordering::Relaxed);
+            if time < 3 {
+                let value = format!("meddled {time}");
+                self.other.write(&path("/r/a"), value.as_bytes()).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn what_others_change_between_plan_and_transaction_is_seen() {
+    for_each_store(|store| {
+        let other = store.client();
+        other.write(&path("/r/a"), b"1").unwrap();
+        let mut options = ClientOptions::default();
+        options.tap = Some(Arc::new(Meddler {
+            other,
+            times: AtomicUsize::new(0),
+        }));
+        let client = Client::with_connector(store.connector(), options).unwrap();
+        let wanted =
+            Document::parse(b"xenstore: 1\nroot: /r\nnodes:\n  a: {value: \"2\"}\n").unwrap();
+        let applied = apply(&client, &wanted, &ApplyOptions::default()).unwrap();
+        let old = applied.made[0].old.as_ref().unwrap();
+        let was = old.value.as_deref().unwrap();
+        assert_eq!(was, b"meddled 2", "what was really replaced");
+        assert_eq!(
+            (applied.made.len(), applied.planned, applied.transactions),
+            (1, 1, 1)
+        );
+        assert_eq!(client.read(&path("/r/a")).unwrap(), b"2");
     });
 }
