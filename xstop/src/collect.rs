@@ -10,19 +10,23 @@ mod scope;
 mod wanted;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use xenbus::Client;
 use xenbus::counters::{RingIndices, Root};
 use xenbus::device::DeviceId;
+use xenbus::device::history::Moment;
 use xenbus::error::{Error, Result};
+use xenbus::mirror::Mirrored;
 use xenbus::watch::Bell;
+use xenbus::{Client, StorePath};
 
-use crate::model::Snapshot;
+use crate::model::{Link, NodeChange, Sample, Snapshot};
+use crate::record::{Recorded, Timeline};
 
 pub use clock::Clock;
 pub use wanted::is_wanted;
@@ -80,26 +84,15 @@ pub enum Command {
 /// Sees everything that comes in.
 pub trait Recorder: Send {
     /// The way to the store, whenever it differs.
-    fn link(&mut self, link: &crate::model::Link, now: xenbus::device::history::Moment);
+    fn link(&mut self, link: &Link, now: Moment);
     /// Nodes, before anything has changed.
-    fn nodes(
-        &mut self,
-        nodes: &mut dyn Iterator<Item = &Arc<xenbus::mirror::Mirrored>>,
-        now: xenbus::device::history::Moment,
-    );
+    fn nodes(&mut self, nodes: &mut dyn Iterator<Item = &Arc<Mirrored>>, now: Moment);
     /// A change of a node.
-    fn change(
-        &mut self,
-        change: crate::model::NodeChange<'_>,
-        now: xenbus::device::history::Moment,
-    );
+    fn change(&mut self, change: NodeChange<'_>, now: Moment);
     /// What counts a device.
-    fn sample(
-        &mut self,
-        device: &DeviceId,
-        sample: &crate::model::Sample,
-        now: xenbus::device::history::Moment,
-    );
+    fn sample(&mut self, device: &DeviceId, sample: &Sample, now: Moment);
+    /// Everything up to now is to be kept, whatever happens next.
+    fn flush(&mut self);
 }
 
 /// The collector at work; dropping it ends it.
@@ -108,6 +101,7 @@ pub struct Handle {
     bell: Bell,
     clock: Clock,
     client: Option<Client>,
+    recorded: Option<Recorded>,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
 }
@@ -163,6 +157,7 @@ pub(crate) fn launch(
         bell,
         clock,
         client,
+        recorded: None,
         stop,
         thread: Some(thread),
     })
@@ -180,6 +175,21 @@ impl Handle {
     /// The clock of every moment in its snapshots.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub(crate) fn with_recorded(mut self, recorded: Recorded) -> Self {
+        self.recorded = Some(recorded);
+        self
+    }
+
+    /// In a recording: all nodes as they are at the moment that is played.
+    pub fn nodes(&self) -> Option<Arc<BTreeMap<StorePath, Arc<Mirrored>>>> {
+        Some(self.recorded.as_ref()?.nodes())
+    }
+
+    /// In a recording: from when to when it is.
+    pub fn timeline(&self) -> Option<Timeline> {
+        Some(self.recorded.as_ref()?.timeline)
     }
 
     /// The way to the store; none for a recording.

@@ -8,3 +8,4 @@
 pub mod collect;
 pub mod column;
 pub mod model;
+pub mod record;

@@ -44,6 +44,11 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Nodes that somebody has kept, as a mirror shows its own. The first of them is taken for the top.
+    pub fn new(nodes: &'a BTreeMap<StorePath, Arc<Mirrored>>) -> Self {
+        Self { nodes }
+    }
+
     /// The node at `path`.
     pub fn get(self, path: &StorePath) -> Option<&'a Arc<Mirrored>> {
         self.nodes.get(path)

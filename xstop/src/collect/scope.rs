@@ -37,6 +37,7 @@ pub(super) struct Mirrors {
     /// Single ends of devices in other domains' homes.
     singles: BTreeMap<StorePath, Followed>,
     scope: Scope,
+    is_full: bool,
 }
 
 /// A mirror, and what it tells.
@@ -46,13 +47,15 @@ pub(super) struct Followed {
 }
 
 impl Mirrors {
-    pub(super) fn start(client: &Client, scope: Scope, bell: &Bell) -> Result<Self> {
+    /// Starts to follow what can be seen; `is_full` takes every node and not only what the model needs.
+    pub(super) fn start(client: &Client, scope: Scope, is_full: bool, bell: &Bell) -> Result<Self> {
         let top = match scope {
             Scope::Host => StorePath::root(),
             Scope::Domain(own) => StorePath::home(own),
         };
         Ok(Self {
-            main: Followed::start(client, &top, bell, true)?,
+            main: Followed::start(client, &top, bell, true, is_full)?,
+            is_full,
             client: client.clone(),
             bell: bell.clone(),
             singles: BTreeMap::new(),
@@ -129,7 +132,8 @@ impl Mirrors {
         self.singles.retain(|path, _| ends.contains(path));
         for path in ends {
             if !self.singles.contains_key(&path)
-                && let Ok(followed) = Followed::start(&self.client, &path, &self.bell, false)
+                && let Ok(followed) =
+                    Followed::start(&self.client, &path, &self.bell, false, self.is_full)
             {
                 self.singles.insert(path, followed);
             }
@@ -147,9 +151,17 @@ impl Mirrors {
 }
 
 impl Followed {
-    fn start(client: &Client, top: &StorePath, bell: &Bell, is_main: bool) -> Result<Self> {
+    fn start(
+        client: &Client,
+        top: &StorePath,
+        bell: &Bell,
+        is_main: bool,
+        is_full: bool,
+    ) -> Result<Self> {
         let mut options = MirrorOptions::default();
-        options.wants = Some(std::sync::Arc::new(|path: &StorePath| is_wanted(path)));
+        if !is_full {
+            options.wants = Some(std::sync::Arc::new(is_wanted));
+        }
         options.tell_all = is_main;
         let mirror = Mirror::start(client, top, options)?;
         let events = mirror.subscribe(QUEUE, Some(bell.clone()));

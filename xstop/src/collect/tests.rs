@@ -1,9 +1,9 @@
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
+use xenbus::DomId;
 use xenbus::client::{ClientOptions, Operations};
 use xenbus::demo::{Host, Scenario};
-use xenbus::{DomId, StorePath};
 
 use super::*;
 use crate::model::Scope;

@@ -95,6 +95,9 @@ impl Worker {
                 self.take_samples();
             }
             let wait = self.publish(&mut mirrors, sink);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.flush();
+            }
             self.bell.wait_until(wait);
         }
     }
@@ -130,7 +133,8 @@ impl Worker {
         if scope == Scope::Host {
             self.show_domains(sink)?;
         }
-        let mirrors = Mirrors::start(&self.client, scope, &self.bell)?;
+        let is_full = self.recorder.is_some();
+        let mirrors = Mirrors::start(&self.client, scope, is_full, &self.bell)?;
         self.sampler.set_own(mirrors.own());
         Ok(mirrors)
     }
