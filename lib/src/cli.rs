@@ -56,13 +56,26 @@ impl ConnectArgs {
     /// # Errors
     /// What is wrong with the address or the scenario.
     pub fn connector(&self) -> Result<Arc<dyn Connector>> {
-        let demo = |name| Ok(Host::start(&Scenario::find(name)?)?.into_connector());
-        match (&self.demo, &self.connect) {
-            (Some(name), _) => demo(name),
-            (None, Some(Address::Demo(name))) => demo(name.as_deref().unwrap_or_default()),
+        match (self.demo_host()?, &self.connect) {
+            (Some(host), _) => Ok(host.into_connector()),
             (None, Some(address)) => address.connector(),
             (None, None) => Address::Default.connector(),
         }
+    }
+
+    /// Starts the demo host, if one is asked for. For tools that want more of it than its store: files that move
+    /// with its traffic ([`Host::keep_sysroot`]), ring pages ([`Host::ring_indices`]). [`Host::into_connector`] keeps
+    /// it alive afterwards.
+    ///
+    /// # Errors
+    /// What is wrong with the scenario.
+    pub fn demo_host(&self) -> Result<Option<Host>> {
+        let name = match (&self.demo, &self.connect) {
+            (Some(name), _) => name,
+            (None, Some(Address::Demo(name))) => name.as_deref().unwrap_or_default(),
+            _ => return Ok(None),
+        };
+        Host::start(&Scenario::find(name)?).map(Some)
     }
 
     /// The client's options.

@@ -3,13 +3,16 @@
 //! A toolstack writes what `xl` writes, guests and backends connect their devices by the real handshakes as ordinary
 //! clients of the store, each acting as its own domain. A [`Scenario`] says which domains and devices there are.
 
+mod board;
+mod clock;
 mod drivers;
+mod handshake;
 mod host;
-mod hotplug;
 mod random;
 pub mod scenario;
 mod state;
 mod stop;
+mod sysroot;
 mod toolstack;
 
 pub use host::Host;

@@ -121,6 +121,10 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) demo: Option<String>,
 
+    /// Keep files below DIR that move with the demo's traffic, as the kernel shows them below /sys
+    #[arg(long, value_name = "DIR", requires = "demo")]
+    pub(crate) sysroot: Option<PathBuf>,
+
     /// Daemon to behave as
     #[arg(long, value_enum, default_value = "c", value_name = "DAEMON")]
     pub(crate) personality: PersonalityArg,

@@ -15,18 +15,35 @@ pub(super) use actor::Machine;
 use super::state::State;
 use crate::client::Client;
 use crate::id::DomId;
+use crate::path::StorePath;
 use crate::watch::Bell;
 
 /// What the toolstack tells the drivers.
 pub(super) enum Order {
     /// A domain starts to run.
     Boot(Client, Machine),
-    /// The guest's agent has something to report.
-    Report(DomId, Vec<(String, String)>),
+    /// A domain does something that no other end has asked for.
+    Impulse(DomId, Impulse),
+    /// A domain looks again at one of its backends.
+    Look(DomId, StorePath),
     /// A domain is gone.
     Gone(DomId),
     /// The host is switched off.
     Off,
+}
+
+/// What a domain does without being asked by another end. Paths are of frontends.
+pub(super) enum Impulse {
+    /// The guest's agent has something to report.
+    Report(Vec<(String, String)>),
+    /// Its kernel starts anew, without drivers.
+    CrashKernel,
+    /// A frontend closes.
+    Close(StorePath),
+    /// A frontend's driver restarts.
+    Flip(StorePath),
+    /// A frontend looks again at what its backend did.
+    Look(StorePath),
 }
 
 /// What a domain tells the toolstack by stopping.
@@ -58,9 +75,14 @@ pub(super) fn run(orders: &Receiver<Order>, bell: &Bell, notices: &Notices) {
                         actors.insert(domid, actor);
                     }
                 }
-                Ok(Order::Report(domid, keys)) => {
-                    if let Some(actor) = actors.get(&domid) {
-                        Actor::report(actor, &keys);
+                Ok(Order::Impulse(domid, impulse)) => {
+                    if let Some(actor) = actors.get_mut(&domid) {
+                        Actor::impulse(actor, &impulse);
+                    }
+                }
+                Ok(Order::Look(domid, backend)) => {
+                    if let Some(actor) = actors.get_mut(&domid) {
+                        Actor::look_at_backend(actor, &backend);
                     }
                 }
                 Ok(Order::Gone(domid)) => drop(actors.remove(&domid)),

@@ -2,15 +2,20 @@
 
 use std::fmt;
 use std::io;
-use std::sync::mpsc::channel;
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::board::Board;
+use super::clock::Clock;
 use super::drivers::{self, Notices, Order};
 use super::scenario::Scenario;
 use super::stop::Stop;
-use super::toolstack::{Drivers, Toolstack};
+use super::sysroot::Sysroot;
+use super::toolstack::{Advance, Drivers, Toolstack};
+use crate::counters::RingIndices;
 use crate::error::{Error, Result};
 use crate::id::DomId;
 use crate::store::{Server, StoreOptions};
@@ -25,6 +30,9 @@ pub struct Host {
     stop: Stop,
     trouble: Arc<Mutex<Option<Error>>>,
     drivers: DriverThread,
+    board: Board,
+    advance: Sender<Advance>,
+    sysroot: Option<Sysroot>,
     server: Server,
 }
 
@@ -49,12 +57,14 @@ impl Host {
             sender,
             bell: stop.bell.clone(),
         })?;
+        let board = Board::new(scenario.seed, Clock::new(scenario.time));
         let (scenario, given) = (Arc::new(scenario.clone()), drivers.handle());
-        let toolstack = Toolstack::boot(&server, scenario, given, stop.clone())?;
+        let toolstack = Toolstack::boot(&server, scenario, given, board.clone(), stop.clone())?;
+        let (advance, advances) = channel();
         let trouble = Arc::new(Mutex::new(None));
         let told = Arc::clone(&trouble);
         let toolstack = spawn("demo toolstack", move || {
-            toolstack.live(&notices, |error| {
+            toolstack.live(&notices, &advances, |error| {
                 let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
                 told.get_or_insert(error);
             });
@@ -65,6 +75,9 @@ impl Host {
             toolstack: Some(toolstack),
             stop,
             drivers,
+            board,
+            advance,
+            sysroot: None,
         })
     }
 
@@ -81,6 +94,51 @@ impl Host {
     /// Streams to its store that act as domain 0 and keep the host alive.
     pub fn into_connector(self) -> Arc<dyn Connector> {
         Arc::new(Owner { host: self })
+    }
+
+    /// Keeps files below `directory` as the kernel of the domain that serves the devices shows them (domain 0, or
+    /// where there is none the first driver domain): `sys/bus/xen-backend/devices`, `sys/class/net` and
+    /// `sys/kernel/debug/xen-netback`. They move with the traffic until the host is dropped, which leaves them there;
+    /// what was in these three directories is removed. [`crate::counters`] reads them.
+    ///
+    /// # Errors
+    /// If they cannot be made.
+    pub fn keep_sysroot(&mut self, directory: &Path) -> Result<()> {
+        self.sysroot = None;
+        self.sysroot = Some(Sysroot::start(directory, self.board.clone())?);
+        Ok(())
+    }
+
+    /// The pages of the rings, as somebody who maps them would see them. It does not keep the host alive.
+    pub fn ring_indices(&self) -> Arc<dyn RingIndices + Send + Sync> {
+        Arc::new(self.board.clone())
+    }
+
+    /// Lets time pass where it is stepped: what is due happens in order, then this returns. What drivers make of it
+    /// takes its time all the same.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where time passes by itself.
+    pub fn advance(&self, by: Duration) -> Result<()> {
+        let refused = |reason: &str| Error::Invalid {
+            what: "demo: cannot let time pass".into(),
+            reason: reason.into(),
+        };
+        let now = self.board.now();
+        if !self.board.clock.set(now) {
+            return Err(refused(
+                "it passes by itself; the scenario lacks 'time: stepped'",
+            ));
+        }
+        let (done, told) = channel();
+        let sent = self.advance.send(Advance { to: now + by, done });
+        self.stop.bell.ring();
+        sent.map_err(|_| refused("the host has ended"))?;
+        told.recv().map_err(|_| refused("the host has ended"))?;
+        if let Some(sysroot) = &self.sysroot {
+            sysroot.update();
+        }
+        Ok(())
     }
 
     /// The first thing that went wrong since it was started: somebody took nodes away that the toolstack needed.
@@ -145,7 +203,7 @@ impl Drop for DriverThread {
     }
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     let started = thread::Builder::new().name(name.into()).spawn(run);
     started.map_err(|error: io::Error| Error::io(format!("start the thread '{name}'"), error))
 }

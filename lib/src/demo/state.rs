@@ -33,6 +33,19 @@ impl State {
         }
     }
 
+    /// As the kernel shows it (`xenbus_strstate`).
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "Unknown",
+            Self::Initialising => "Initialising",
+            Self::InitWait => "InitWait",
+            Self::Initialised => "Initialised",
+            Self::Connected => "Connected",
+            Self::Closing => "Closing",
+            Self::Closed => "Closed",
+        }
+    }
+
     /// As it is written.
     pub(super) fn text(self) -> String {
         (self as u8).to_string()

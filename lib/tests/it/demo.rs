@@ -1,5 +1,10 @@
 //! The simulated host.
 
+mod broken;
+mod shipped;
+mod sysroot;
+mod timeline;
+
 use std::time::{Duration, Instant};
 
 use xenbus::client::{Client, ClientOptions};
@@ -40,6 +45,22 @@ fn wait_for(client: &Client, what: &str, wanted: impl Fn(xenbus::mirror::View<'_
             });
             panic!("{what} did not happen in time: {states:#?}");
         }
+    }
+}
+
+/// Waits until nothing is missing in the tree any more.
+fn wait_for_tree(
+    client: &Client,
+    what: &str,
+    missing: impl Fn(&dyn xenbus::device::Nodes) -> Result<(), String>,
+) {
+    let mirror = Mirror::start(client, &StorePath::root(), MirrorOptions::default()).unwrap();
+    let changes = mirror.subscribe(100_000, None);
+    mirror.wait_fresh(soon()).unwrap();
+    let deadline = soon();
+    while let Err(missing) = mirror.look(|view| missing(&view)) {
+        let event = changes.next_until(deadline);
+        assert!(event.is_some(), "{what} did not happen in time: {missing}");
     }
 }
 

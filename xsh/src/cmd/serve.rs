@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use xenbus::demo::{Host, Scenario};
 use xenbus::error::{Error, Result};
@@ -18,7 +19,7 @@ use crate::exit::Exit;
 pub(crate) fn run(args: &ServeArgs) -> Exit {
     allow_many_clients();
     // Before anything is made, so that a signal finds it and it is cleaned up.
-    let mut signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
+    let mut signals = match Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]) {
         Ok(signals) => signals,
         Err(error) => {
             return fail(&Error::io("prepare for signals", error), Exit::FAILURE);
@@ -38,7 +39,15 @@ pub(crate) fn run(args: &ServeArgs) -> Exit {
         return fail(&error, Exit::UNREACHABLE);
     }
     announce(&args.socket);
-    signals.forever().next();
+    for signal in &mut signals {
+        if signal != SIGUSR1 {
+            break;
+        }
+        if let Err(error) = store.step() {
+            // It goes on as before.
+            drop(writeln!(std::io::stderr().lock(), "xsh: {error}"));
+        }
+    }
     drop(store);
     Exit::SUCCESS
 }
@@ -54,7 +63,8 @@ fn allow_many_clients() {
 /// A store, alone or with the host that lives in it.
 enum Store {
     Plain(Server),
-    Demo(Host),
+    /// With the length of a step, where time is stepped.
+    Demo(Host, Duration),
 }
 
 impl Store {
@@ -62,14 +72,31 @@ impl Store {
         let options = StoreOptions::of(args.personality.0);
         match &args.demo {
             None => Server::start(options).map(Self::Plain),
-            Some(name) => Host::start_on(&Scenario::find(name)?, options).map(Self::Demo),
+            Some(name) => {
+                let scenario = Scenario::find(name)?;
+                let step = Duration::from_secs_f64(scenario.step.unwrap_or(1.0));
+                let mut host = Host::start_on(&scenario, options)?;
+                if let Some(directory) = &args.sysroot {
+                    host.keep_sysroot(directory)?;
+                }
+                Ok(Self::Demo(host, step))
+            }
         }
     }
 
     fn server(&self) -> &Server {
         match self {
             Self::Plain(server) => server,
-            Self::Demo(host) => host.server(),
+            Self::Demo(host, _) => host.server(),
+        }
+    }
+
+    /// Lets the time of one step pass.
+    fn step(&self) -> Result<()> {
+        match self {
+            // Nothing of a plain store depends on time.
+            Self::Plain(_) => Ok(()),
+            Self::Demo(host, step) => host.advance(*step),
         }
     }
 }

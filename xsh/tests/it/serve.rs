@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use xenbus::address::Address;
@@ -50,6 +51,38 @@ fn a_demo_host_fills_the_store() {
         let domains = client(&serve).directory(&path("/local/domain")).unwrap();
         assert!(domains.contains(&"0".to_owned()), "{domains:?}");
         assert!(domains.len() > 1, "{domains:?}");
+    }
+}
+
+#[test]
+fn a_stepped_host_moves_with_the_signal_and_its_files_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let scenario = directory.path().join("scenario.yaml");
+    let sysroot = directory.path().join("root");
+    let yaml = "time: stepped\nstep: 10\ndomains: [{name: a, disks: [{vdev: xvda, target: /x}]}]\n\
+                traffic: [{reads: 100}]\ntimeline: [{at: 10, do: write, path: /done, value: '1'}]\n";
+    std::fs::write(&scenario, yaml).unwrap();
+    let (demo, root) = (
+        format!("--demo={}", scenario.display()),
+        format!("--sysroot={}", sysroot.display()),
+    );
+    let serve = Serve::start(&[&demo, &root]);
+    let reads = sysroot.join("sys/bus/xen-backend/devices/vbd-1-51712/statistics/rd_req");
+    assert_eq!(std::fs::read(&reads).unwrap(), b"0\n");
+    let client = client(&serve);
+    let watch = client.watch(&path("/done")).unwrap();
+    serve.signal(Signal::USR1);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while client.read(&path("/done")).is_err() {
+        assert!(
+            watch.next_until(deadline).unwrap().is_some(),
+            "nothing happened"
+        );
+    }
+    // The files follow what happened in the store.
+    while std::fs::read(&reads).unwrap() != b"1000\n" {
+        assert!(Instant::now() < deadline, "no file moved");
+        std::thread::yield_now();
     }
 }
 

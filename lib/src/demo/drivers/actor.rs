@@ -1,14 +1,15 @@
 //! A running domain: its bus of frontends, its bus of backends, and what its kernel does on the toolstack's word.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::Stopped;
-use super::back::{Back, BackKind};
-use super::front::{Front, FrontKind, Grants};
+use super::back::Back;
+use super::front::Front;
 use super::link::{Link, rung};
+use super::{Impulse, Stopped};
 use crate::client::{Client, Operations};
-use crate::demo::scenario::{Disk, Domain, Scenario, virtual_device};
+use crate::demo::board::Board;
+use crate::demo::handshake::Grants;
+use crate::device::id::{BackendPlace, DeviceId};
 use crate::error::Result;
 use crate::id::DomId;
 use crate::path::StorePath;
@@ -21,10 +22,10 @@ const DEVICES_MAX: usize = 1024;
 /// What a domain's kernel needs to know to run.
 pub(in crate::demo) struct Machine {
     pub(in crate::demo) domid: DomId,
-    /// The domain as the scenario has it; `None` for domain 0.
-    pub(in crate::demo) domain: Option<Domain>,
-    /// Disks are looked up here by their targets.
-    pub(in crate::demo) scenario: Arc<Scenario>,
+    /// Where its devices are looked up.
+    pub(in crate::demo) board: Board,
+    /// Whether the hotplug scripts are its own to run (`xl devd`); else the toolstack does it.
+    pub(in crate::demo) hotplug: bool,
 }
 
 /// A running domain.
@@ -47,6 +48,8 @@ struct Bus<D> {
     levels: usize,
     watch: Watch,
     devices: BTreeMap<StorePath, D>,
+    /// Whether no driver takes devices up any more.
+    is_asleep: bool,
 }
 
 impl Actor {
@@ -70,12 +73,12 @@ impl Actor {
     /// Looks at everything that stirred. Whether the domain stopped by itself.
     pub(super) fn turn(&mut self) -> Option<Stopped> {
         let (client, bell, machine) = (&self.client, &self.bell, &self.machine);
+        let board = &machine.board;
         let frontends = self.frontends.stirred(|path| {
-            let kind = front_kind(machine, path)?;
-            Some(Front::new(
-                Link::new(client, path, "backend", bell).ok()?,
-                kind,
-            ))
+            let id = DeviceId::of_frontend(path)?;
+            let part = board.driven(&id)?;
+            let link = Link::new(client, path, "backend", bell).ok()?;
+            Some(Front::new(link, id, part, board))
         });
         for path in frontends {
             // What the store refuses is the same as a driver that hangs: the states show it.
@@ -84,9 +87,10 @@ impl Actor {
             }
         }
         let backends = self.backends.stirred(|path| {
+            let id = served(client, path)?;
+            let part = board.driven(&id)?;
             let link = Link::new(client, path, "frontend", bell).ok()?;
-            let kind = back_kind(machine, path, &link)?;
-            Some(Back::new(link, kind, machine.domid != DomId::DOM0))
+            Some(Back::new(link, id, part, board, machine.hotplug))
         });
         for path in backends {
             if let Some(back) = self.backends.devices.get(&path) {
@@ -96,8 +100,44 @@ impl Actor {
         self.told_to_stop()
     }
 
+    /// Does something that no other end has asked for.
+    pub(super) fn impulse(&mut self, impulse: &Impulse) {
+        match impulse {
+            Impulse::Report(keys) => self.report(keys),
+            Impulse::CrashKernel => {
+                for front in self.frontends.devices.values() {
+                    // As above: what fails shows in the states.
+                    drop(front.forget());
+                }
+                // The crash kernel has no drivers for them.
+                self.frontends.devices.clear();
+                self.frontends.is_asleep = true;
+            }
+            Impulse::Close(path) | Impulse::Flip(path) | Impulse::Look(path) => {
+                let Some(front) = self.frontends.devices.get(path) else {
+                    return;
+                };
+                drop(match impulse {
+                    Impulse::Close(_) => front.close(),
+                    Impulse::Flip(_) => front.flip(),
+                    _ => {
+                        front.link.stir();
+                        Ok(())
+                    }
+                });
+            }
+        }
+    }
+
+    /// Looks at a backend again: what was wrong with it is over.
+    pub(super) fn look_at_backend(&mut self, path: &StorePath) {
+        if let Some(back) = self.backends.devices.get(path) {
+            back.link.stir();
+        }
+    }
+
     /// Writes what the guest's agent has to say.
-    pub(super) fn report(&self, keys: &[(String, String)]) {
+    fn report(&self, keys: &[(String, String)]) {
         for (key, value) in keys {
             if let Ok(path) = self.home.join(key) {
                 drop(self.client.write(&path, value.as_bytes()));
@@ -132,6 +172,7 @@ impl<D: Device> Bus<D> {
             top,
             levels,
             devices: BTreeMap::new(),
+            is_asleep: false,
         })
     }
 
@@ -158,7 +199,8 @@ impl<D: Device> Bus<D> {
                 Some(_) => drop(self.devices.remove(&path)),
                 None => {}
             }
-            if self.devices.len() < DEVICES_MAX
+            if !self.is_asleep
+                && self.devices.len() < DEVICES_MAX
                 && let Some(device) = probe(&path)
             {
                 self.devices.insert(path, device);
@@ -220,42 +262,11 @@ impl Device for Back {
     }
 }
 
-/// The driver for a frontend's directory `…/device/<kind>/<number>`.
-fn front_kind(machine: &Machine, path: &StorePath) -> Option<FrontKind> {
-    let domain = machine.domain.as_ref()?;
-    let mut elements = path.elements().rev();
-    let number = elements.next()?.parse::<u32>().ok()?;
-    match elements.next()? {
-        "vbd" => {
-            let mine = |disk: &&Disk| virtual_device(&disk.vdev) == Some(number);
-            let queues = domain.disks.iter().find(mine)?.queues;
-            Some(FrontKind::Vbd { queues })
-        }
-        "vif" => {
-            let vif = domain.vifs.get(usize::try_from(number).ok()?)?;
-            Some(FrontKind::Vif {
-                queues: vif.queues,
-                split: vif.split_event_channels,
-            })
-        }
-        _ => None,
-    }
-}
-
-/// The driver for a backend's directory `…/backend/<kind>/<domid>/<number>`.
-fn back_kind(machine: &Machine, path: &StorePath, link: &Link) -> Option<BackKind> {
-    match path.elements().rev().nth(2)? {
-        "vbd" => {
-            let target = link.key("params")?;
-            let mut disks = machine
-                .scenario
-                .domains
-                .iter()
-                .flat_map(|domain| &domain.disks);
-            let disk = disks.find(|disk| disk.target.as_bytes() == target)?;
-            Some(BackKind::Vbd { size: disk.size })
-        }
-        "vif" => Some(BackKind::Vif),
-        _ => None,
-    }
+/// The device that a backend's directory serves.
+fn served(client: &Client, path: &StorePath) -> Option<DeviceId> {
+    let place = BackendPlace::parse(path)?;
+    // The frontend's directory may have another name, as with qdisk.
+    let frontend = client.read(&path.child("frontend").ok()?).ok()?;
+    let id = DeviceId::of_frontend(&StorePath::parse(frontend).ok()?)?;
+    (id.domain() == place.frontend && id.index() == place.index).then_some(id)
 }

@@ -1,133 +1,105 @@
-//! Frontends: what Linux's blkfront and netfront do in the store.
+//! Frontends: what the drivers of a guest's Linux do in the store.
 
 use super::State;
-use super::link::{Keys, Link};
+use super::link::Link;
+use crate::demo::board::Board;
+use crate::demo::handshake::{Grants, announce};
+use crate::demo::scenario::Fault;
+use crate::demo::scenario::part::{Detail, Part};
+use crate::device::class::Handshake;
+use crate::device::id::DeviceId;
 use crate::error::Result;
+use std::sync::Arc;
 
 /// A frontend's driver.
 pub(super) struct Front {
     pub(super) link: Link,
-    kind: FrontKind,
-}
-
-/// Which driver, and how it is set up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum FrontKind {
-    /// A disk.
-    Vbd {
-        /// Queues that it wants.
-        queues: u32,
-    },
-    /// A network interface.
-    Vif {
-        /// Queues that it wants.
-        queues: u32,
-        /// Whether it uses an event channel per direction.
-        split: bool,
-    },
-}
-
-/// Numbers that the hypervisor would give out: made up, but never twice in a domain.
-#[derive(Debug)]
-pub(super) struct Grants {
-    reference: u32,
-    channel: u32,
-}
-
-impl Default for Grants {
-    fn default() -> Self {
-        // The first are reserved for store and console.
-        Self {
-            reference: 8,
-            channel: 8,
-        }
-    }
-}
-
-impl Grants {
-    fn reference(&mut self) -> String {
-        self.reference += 1;
-        (self.reference - 1).to_string()
-    }
-
-    fn channel(&mut self) -> String {
-        self.channel += 1;
-        (self.channel - 1).to_string()
-    }
+    id: DeviceId,
+    part: Arc<Part>,
+    board: Board,
 }
 
 impl Front {
-    pub(super) fn new(link: Link, kind: FrontKind) -> Self {
-        Self { link, kind }
+    pub(super) fn new(link: Link, id: DeviceId, part: Arc<Part>, board: &Board) -> Self {
+        Self {
+            link,
+            id,
+            part,
+            board: board.clone(),
+        }
     }
 
     /// Does what the two states ask for.
     pub(super) fn turn(&self, grants: &mut Grants) -> Result<()> {
+        if self.part.class.handshake != Handshake::Usual
+            || self.has(Fault::NoFrontendDriver)
+            || self.has(Fault::Flapping)
+        {
+            return Ok(());
+        }
         let link = &self.link;
-        match (link.state(), link.other_state(), self.kind) {
-            (State::Initialising, State::InitWait, FrontKind::Vbd { queues }) => {
-                let queues = self.agreed("multi-queue-max-queues", queues)?;
-                link.publish(|keys| vbd(keys, grants, queues), State::Initialised)
+        match (link.state(), link.other_state()) {
+            (State::Initialising, State::InitWait) => self.publish(grants),
+            (State::Initialised, State::Connected) if !self.has(Fault::FrontendHangs) => {
+                // First, so that whoever sees the state finds the device working.
+                self.board.connect(&self.id, true);
+                link.switch(State::Connected)
             }
-            (State::Initialising, State::InitWait, FrontKind::Vif { queues, split }) => {
-                let queues = self.agreed("multi-queue-max-queues", queues)?;
-                link.publish(|keys| vif(keys, grants, queues, split), State::Connected)
+            (State::Closed | State::Unknown, _) => Ok(()),
+            // Asked to close, or the backend died.
+            (_, State::Closing | State::Closed) if self.has(Fault::UnplugIgnored) => Ok(()),
+            (_, State::Closing) if self.has(Fault::FrontendHangsClosing) => {
+                link.switch(State::Closing)
             }
-            (State::Initialised, State::Connected, _) => link.switch(State::Connected),
-            (State::Closed | State::Unknown, ..) => Ok(()),
-            (_, State::Closing | State::Closed, _)
-            | (State::Connected | State::Closing, State::Unknown, _) => link.switch(State::Closed),
+            (_, State::Closing | State::Closed)
+            | (State::Connected | State::Closing, State::Unknown) => {
+                self.board.connect(&self.id, false);
+                link.switch(State::Closed)
+            }
             _ => Ok(()),
         }
     }
 
-    /// As many queues as both ends can do.
-    fn agreed(&self, key: &str, wanted: u32) -> Result<u32> {
-        let offered = self.link.key_of_other(key)?;
-        let offered = str::from_utf8(&offered).ok().and_then(|n| n.parse().ok());
-        Ok(wanted.min(offered.unwrap_or(1)).max(1))
-    }
-}
-
-fn vbd(keys: &mut Keys<'_>, grants: &mut Grants, queues: u32) -> Result<()> {
-    let ring = |keys: &mut Keys<'_>, grants: &mut Grants, below: &str| {
-        keys.set(&format!("{below}ring-ref"), &grants.reference())?;
-        keys.set(&format!("{below}event-channel"), &grants.channel())
-    };
-    if queues == 1 {
-        ring(keys, grants, "")?;
-    } else {
-        keys.set("multi-queue-num-queues", &queues.to_string())?;
-        for queue in 0..queues {
-            ring(keys, grants, &format!("queue-{queue}/"))?;
+    /// Closes although nobody has asked.
+    pub(super) fn close(&self) -> Result<()> {
+        self.board.connect(&self.id, false);
+        self.link.switch(State::Closing)?;
+        if self.has(Fault::BackendIgnoresClose) {
+            return self.link.switch(State::Closed);
         }
+        Ok(())
     }
-    keys.set_all(&[("protocol", "x86_64-abi"), ("feature-persistent", "1")])
-}
 
-fn vif(keys: &mut Keys<'_>, grants: &mut Grants, queues: u32, split: bool) -> Result<()> {
-    keys.set("xdp-headroom", "0")?;
-    keys.set("multi-queue-num-queues", &queues.to_string())?;
-    for queue in 0..queues {
-        let below = match queues {
-            1 => String::new(),
-            _ => format!("queue-{queue}/"),
+    /// The kernel began anew and knows nothing of the device.
+    pub(super) fn forget(&self) -> Result<()> {
+        self.board.connect(&self.id, false);
+        self.link.switch(State::Initialising)
+    }
+
+    /// The driver restarts: down first, up the next time.
+    pub(super) fn flip(&self) -> Result<()> {
+        self.link.switch(match self.link.state() {
+            State::Closing => State::Initialising,
+            _ => State::Closing,
+        })
+    }
+
+    fn publish(&self, grants: &mut Grants) -> Result<()> {
+        let offered = self.link.key_of_other("multi-queue-max-queues");
+        let offered = offered
+            .ok()
+            .and_then(|n| str::from_utf8(&n).ok()?.parse().ok());
+        let announced = announce(&self.part, grants, offered.unwrap_or(1));
+        self.board.announce(&self.id, announced.rings);
+        let state = match self.part.detail {
+            // netfront is ready at once.
+            Detail::Vif(..) => State::Connected,
+            _ => State::Initialised,
         };
-        keys.set(&format!("{below}tx-ring-ref"), &grants.reference())?;
-        keys.set(&format!("{below}rx-ring-ref"), &grants.reference())?;
-        if split {
-            keys.set(&format!("{below}event-channel-tx"), &grants.channel())?;
-            keys.set(&format!("{below}event-channel-rx"), &grants.channel())?;
-        } else {
-            keys.set(&format!("{below}event-channel"), &grants.channel())?;
-        }
+        self.link.publish(&announced.keys, state)
     }
-    keys.set_all(&[
-        ("request-rx-copy", "1"),
-        ("feature-rx-notify", "1"),
-        ("feature-sg", "1"),
-        ("feature-gso-tcpv4", "1"),
-        ("feature-gso-tcpv6", "1"),
-        ("feature-ipv6-csum-offload", "1"),
-    ])
+
+    fn has(&self, fault: Fault) -> bool {
+        self.board.has(&self.id, fault)
+    }
 }

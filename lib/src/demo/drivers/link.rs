@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use super::State;
 use crate::client::{Client, Operations};
+use crate::demo::handshake::Keys;
 use crate::error::Result;
 use crate::path::StorePath;
-use crate::transaction::Transaction;
 use crate::watch::{Bell, Watch, WatchOptions};
 
 /// A driver's own directory, and a watch on the state of the other end.
@@ -66,31 +66,28 @@ impl Link {
         self.state_in(&self.other)
     }
 
-    /// Changes the own state, if the device is still there.
+    /// Changes the own state, if the device is still there and has another.
     pub(super) fn switch(&self, state: State) -> Result<()> {
-        self.publish(|_| Ok(()), state)
+        if self.state() == state {
+            return Ok(());
+        }
+        self.publish(&Keys::new(), state)
     }
 
     /// Writes keys and then the state, at once.
-    pub(super) fn publish(
-        &self,
-        mut keys: impl FnMut(&mut Keys<'_>) -> Result<()>,
-        state: State,
-    ) -> Result<()> {
-        self.add(|own| {
-            keys(own)?;
-            own.set("state", &state.text())
-        })
+    pub(super) fn publish(&self, keys: &Keys, state: State) -> Result<()> {
+        let mut all = keys.clone();
+        all.push(("state".into(), state.text()));
+        self.add(&all)
     }
 
     /// Writes keys, at once.
-    pub(super) fn add(&self, mut keys: impl FnMut(&mut Keys<'_>) -> Result<()>) -> Result<()> {
+    pub(super) fn add(&self, keys: &Keys) -> Result<()> {
         self.client.transaction(|transaction| {
             // Without this, a device that was just removed would come back.
             transaction.read(&self.own.child("state")?)?;
-            keys(&mut Keys {
-                transaction,
-                own: &self.own,
+            keys.iter().try_for_each(|(key, value)| {
+                transaction.write(&self.own.join(key)?, value.as_bytes())
             })
         })
     }
@@ -115,26 +112,6 @@ impl Link {
         value.map_or(State::Unknown, |value| {
             value.map_or(State::Unknown, |value| State::parse(&value))
         })
-    }
-}
-
-/// Writes into a driver's own directory.
-pub(super) struct Keys<'a> {
-    transaction: &'a Transaction,
-    own: &'a StorePath,
-}
-
-impl Keys<'_> {
-    /// Writes one key.
-    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        self.transaction
-            .write(&self.own.join(key)?, value.as_bytes())
-    }
-
-    /// Writes several.
-    pub(super) fn set_all(&mut self, keys: &[(&str, &str)]) -> Result<()> {
-        keys.iter()
-            .try_for_each(|(key, value)| self.set(key, value))
     }
 }
 

@@ -1,163 +1,155 @@
 //! Whether the parts of a scenario fit together.
 
-use super::Scenario;
-use super::kind::{Activity, DOMAIN_0, Domain, Life};
+mod device;
+mod happening;
 
-const DOMAINS_MAX: usize = 1000;
-const DEVICES_MAX: usize = 16;
+use super::Scenario;
+use super::domain::{DOMAIN_0, Domain};
+use super::place::{Within, Wrong};
+use crate::id::DomId;
+use crate::path::{PathKind, StorePath};
+use crate::perms::Perms;
+
+const DOMAINS_MAX: usize = 20_000;
+const DEVICES_MAX: usize = 32;
 const VCPUS_MAX: u32 = 512;
-const QUEUES_MAX: u32 = 64;
 const MEMORY_MAX: u32 = 1 << 24;
 const TEXT_MAX: usize = 256;
+/// Domains that live: each is a client of the store with a thread.
+const LIVING_MAX: usize = 200;
 /// Seconds: ten times a second at most, once a day at least.
 const EVERY: std::ops::RangeInclusive<f64> = 0.1..=86_400.0;
 
-/// Checks what the types cannot say.
-pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
+type Check = Result<(), Wrong>;
+
+/// Checks what the types cannot say. Copies have been made already; `origin` is the place of each domain in the file.
+pub(super) fn check(scenario: &Scenario, origin: &[usize]) -> Check {
     let domains = &scenario.domains;
-    most("domains", domains.len(), DOMAINS_MAX)?;
-    for (index, domain) in domains.iter().enumerate() {
-        let earlier = &domains[..index];
-        check_domain(domain, earlier)
-            .map_err(|wrong| format!("domain '{}': {wrong}", domain.name.escape_debug()))?;
+    most("domains", domains.len(), DOMAINS_MAX).within("domains")?;
+    let living = domains.iter().filter(|domain| !domain.prebuilt).count();
+    most("domains that are not prebuilt", living, LIVING_MAX).within("domains")?;
+    let mut names = Names::default();
+    for (domain, place) in domains.iter().zip(origin) {
+        check_domain(scenario, domain, &names)
+            .within(*place)
+            .within("domains")?;
+        names.add(domain);
     }
-    for life in &scenario.life {
-        check_life(life, domains)
-            .map_err(|wrong| format!("life of '{}': {wrong}", life.domain.escape_debug()))?;
+    for (place, node) in scenario.nodes.iter().enumerate() {
+        is_node(&node.path)
+            .within("path")
+            .and(
+                node.perms
+                    .as_deref()
+                    .map_or(Ok(()), is_perms)
+                    .within("perms"),
+            )
+            .within(place)
+            .within("nodes")?;
     }
-    Ok(())
+    if let Some(step) = scenario.step {
+        between("step", step, EVERY).within("step")?;
+    }
+    happening::check(scenario)
 }
 
-fn check_domain(domain: &Domain, earlier: &[Domain]) -> Result<(), String> {
-    text("name", &domain.name)?;
-    if domain.name == DOMAIN_0 || earlier.iter().any(|other| other.name == domain.name) {
-        return Err("the name is taken".into());
+/// The domains above, by name.
+#[derive(Default)]
+struct Names<'a> {
+    serving: std::collections::BTreeMap<&'a str, bool>,
+    domids: std::collections::BTreeSet<u32>,
+}
+
+impl<'a> Names<'a> {
+    fn add(&mut self, domain: &'a Domain) {
+        self.serving.insert(&domain.name, domain.driver_domain);
+        self.domids.extend(domain.domid);
     }
-    range("vcpus", domain.vcpus, VCPUS_MAX)?;
-    range("memory", domain.memory, MEMORY_MAX)?;
-    most("disks", domain.disks.len(), DEVICES_MAX)?;
-    most("vifs", domain.vifs.len(), DEVICES_MAX)?;
-    for (index, disk) in domain.disks.iter().enumerate() {
-        if virtual_device(&disk.vdev).is_none() {
-            return Err(format!(
-                "vdev '{}' is not one of xvda to xvdp",
-                disk.vdev.escape_debug()
-            ));
-        }
-        if domain.disks[..index]
-            .iter()
-            .any(|other| other.vdev == disk.vdev)
-        {
-            return Err(format!("there are two disks {}", disk.vdev));
-        }
-        text("target", &disk.target)?;
-        range("queues", disk.queues, QUEUES_MAX)?;
-        if disk.size == 0 || disk.size > 1 << 30 {
-            return Err("size is not between 1 and 1073741824 MiB".into());
-        }
-        backend(&disk.backend, earlier)?;
+}
+
+fn check_domain(scenario: &Scenario, domain: &Domain, above: &Names<'_>) -> Check {
+    text(&domain.name).within("name")?;
+    if domain.name == DOMAIN_0 || above.serving.contains_key(&*domain.name) {
+        return Err(
+            Wrong::new(format!("'{}' is taken", domain.name.escape_debug())).within("name"),
+        );
     }
-    for vif in &domain.vifs {
-        if let Some(mac) = &vif.mac {
-            let pairs: Vec<&str> = mac.split(':').collect();
-            let hex = |pair: &&str| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
-            if pairs.len() != 6 || !pairs.iter().all(hex) {
-                return Err(format!(
-                    "mac '{}' is not of the form 00:16:3e:xx:xx:xx",
-                    mac.escape_debug()
-                ));
-            }
+    if let Some(domid) = domain.domid {
+        if domid == 0 || domid >= DomId::FIRST_RESERVED.0 {
+            return Err(Wrong::new(format!(
+                "it is not between 1 and {}",
+                DomId::FIRST_RESERVED.0 - 1
+            ))
+            .within("domid"));
         }
-        if let Some(rate) = &vif.rate {
-            let numbers = rate
-                .split_once(',')
-                .map(|(bytes, time)| (bytes.parse::<u64>(), time.parse::<u64>()));
-            if !matches!(numbers, Some((Ok(_), Ok(_)))) {
-                return Err(format!(
-                    "rate '{}' is not bytes,microseconds",
-                    rate.escape_debug()
-                ));
-            }
+        if above.domids.contains(&domid) {
+            return Err(Wrong::new("two domains have this number").within("domid"));
         }
-        text("bridge", &vif.bridge)?;
-        range("queues", vif.queues, QUEUES_MAX)?;
-        backend(&vif.backend, earlier)?;
     }
-    Ok(())
+    range(domain.vcpus, VCPUS_MAX).within("vcpus")?;
+    range(domain.memory, MEMORY_MAX).within("memory")?;
+    device::check(scenario, domain, above)
 }
 
 /// A backend must be there before its frontends, as on a real host.
-fn backend(name: &str, earlier: &[Domain]) -> Result<(), String> {
-    if name == DOMAIN_0 {
-        return Ok(());
-    }
-    match earlier.iter().find(|domain| domain.name == name) {
-        Some(domain) if domain.driver_domain => Ok(()),
-        Some(_) => Err(format!("backend '{name}' lacks driver-domain: true")),
-        None => Err(format!(
-            "backend '{}' is neither {DOMAIN_0} nor a domain above this one",
+fn backend(scenario: &Scenario, name: &str, above: &Names<'_>) -> Check {
+    let wrong = match above.serving.get(name) {
+        _ if name == DOMAIN_0 && scenario.host.domain_0 => return Ok(()),
+        Some(true) => return Ok(()),
+        Some(false) => format!("'{name}' lacks driver-domain: true"),
+        None if name == DOMAIN_0 => format!("there is no {DOMAIN_0} on this host"),
+        None => format!(
+            "'{}' is neither {DOMAIN_0} nor a domain above this one",
             name.escape_debug()
-        )),
-    }
-}
-
-fn check_life(life: &Life, domains: &[Domain]) -> Result<(), String> {
-    let Some(domain) = domains.iter().find(|domain| domain.name == life.domain) else {
-        return Err("there is no such domain".into());
+        ),
     };
-    if !EVERY.contains(&life.every) {
-        return Err(format!(
-            "every is not between {} and {} seconds",
-            EVERY.start(),
-            EVERY.end()
-        ));
-    }
-    match (life.what, &life.device) {
-        (Activity::Replug, None) => Err("replug needs a device, such as xvdb or vif0".into()),
-        (Activity::Replug, Some(device)) if !has_device(domain, device) => {
-            Err(format!("it has no device '{}'", device.escape_debug()))
-        }
-        (Activity::Replug, Some(_)) | (_, None) => Ok(()),
-        (_, Some(_)) => Err("only replug takes a device".into()),
-    }?;
-    if life.what == Activity::Reboot && domain.driver_domain {
-        return Err("a driver domain cannot reboot while others use its backends".into());
-    }
-    Ok(())
+    Err(Wrong::new(wrong).within("backend"))
 }
 
-fn has_device(domain: &Domain, name: &str) -> bool {
-    domain.disks.iter().any(|disk| disk.vdev == name)
-        || (0..domain.vifs.len()).any(|index| name == format!("vif{index}"))
-}
-
-/// The device number of `xvda` … `xvdp`: major 202, 16 minors each (`xen/include/public/io/blkif.h`).
-pub(in crate::demo) fn virtual_device(vdev: &str) -> Option<u32> {
-    match vdev.as_bytes() {
-        [b'x', b'v', b'd', letter @ b'a'..=b'p'] => Some(202 << 8 | u32::from(letter - b'a') << 4),
-        _ => None,
+fn is_node(path: &str) -> Check {
+    match StorePath::parse(path) {
+        Ok(parsed) if parsed.kind() == PathKind::Absolute && !parsed.is_root() => Ok(()),
+        Ok(_) => Err(Wrong::new("it is not an absolute path of a node")),
+        Err(error) => Err(Wrong::new(error.to_string())),
     }
 }
 
-fn text(what: &str, text: &str) -> Result<(), String> {
+fn is_perms(perms: &str) -> Check {
+    let parsed = perms.parse::<Perms>();
+    parsed
+        .map(drop)
+        .map_err(|error| Wrong::new(error.to_string()))
+}
+
+fn text(text: &str) -> Check {
     if text.is_empty() || text.len() > TEXT_MAX || text.chars().any(char::is_control) {
-        return Err(format!(
-            "{what} is empty, over {TEXT_MAX} bytes or has control characters"
-        ));
+        return Err(Wrong::new(format!(
+            "it is empty, over {TEXT_MAX} bytes or has control characters"
+        )));
     }
     Ok(())
 }
 
-fn range(what: &str, number: u32, max: u32) -> Result<(), String> {
+fn range(number: u32, max: u32) -> Check {
     if (1..=max).contains(&number) {
         return Ok(());
     }
-    Err(format!("{what} is not between 1 and {max}"))
+    Err(Wrong::new(format!("it is not between 1 and {max}")))
 }
 
-fn most(what: &str, number: usize, max: usize) -> Result<(), String> {
+fn between(what: &str, number: f64, range: std::ops::RangeInclusive<f64>) -> Check {
+    if range.contains(&number) {
+        return Ok(());
+    }
+    let (from, to) = (range.start(), range.end());
+    Err(Wrong::new(format!("{what} is not between {from} and {to}")))
+}
+
+fn most(what: &str, number: usize, max: usize) -> Check {
     if number <= max {
         return Ok(());
     }
-    Err(format!("{number} {what}, at most {max} are allowed"))
+    Err(Wrong::new(format!(
+        "{number} {what}, at most {max} are allowed"
+    )))
 }

@@ -3,19 +3,22 @@
 //! Each device has a directory of its frontend, one of its backend, both written in one transaction, and a private
 //! record of the toolstack below `/libxl`.
 
+use std::sync::Arc;
+
 use super::layout::{home, store_frame};
 use super::plan::{Plan, private, shared};
-use crate::demo::scenario::{Disk, Vif, virtual_device};
+use crate::demo::handshake::{Keys, toolstack_backend, toolstack_frontend};
+use crate::demo::scenario::part::{Detail, Part};
+use crate::demo::scenario::{Disk, Vif};
 use crate::demo::state::State;
+use crate::device::id::DeviceId;
 use crate::id::DomId;
 
-/// A device of a domain.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// A device of a running domain.
+#[derive(Clone, Debug)]
 pub(in crate::demo) struct Device {
-    /// `vbd`, `vif` or `console`.
-    pub(in crate::demo) kind: &'static str,
-    /// Number among the domain's devices of that kind.
-    pub(in crate::demo) number: u32,
+    /// What it is.
+    pub(in crate::demo) part: Arc<Part>,
     /// The domain that uses it.
     pub(in crate::demo) domid: DomId,
     /// The domain that serves it.
@@ -23,42 +26,95 @@ pub(in crate::demo) struct Device {
 }
 
 impl Device {
+    /// Which device of the host it is.
+    pub(in crate::demo) fn id(&self) -> DeviceId {
+        self.part.id(self.domid)
+    }
+
+    pub(in crate::demo) fn is_console(&self) -> bool {
+        matches!(self.part.detail, Detail::Console)
+    }
+
     /// Directory of its frontend.
     pub(in crate::demo) fn frontend_path(&self) -> String {
-        match self.kind {
+        match self.part.detail {
             // The first console has its own place.
-            "console" => format!("{}/console", home(self.domid)),
-            kind => format!("{}/device/{kind}/{}", home(self.domid), self.number),
+            Detail::Console => format!("{}/console", home(self.domid)),
+            _ => format!(
+                "{}/device/{}/{}",
+                home(self.domid),
+                self.part.kind,
+                self.part.number
+            ),
         }
     }
 
     /// Directory of its backend.
     pub(in crate::demo) fn backend_path(&self) -> String {
-        let Self {
-            kind,
-            number,
-            domid,
-            backend,
-        } = self;
-        format!("{}/backend/{kind}/{domid}/{number}", home(*backend))
+        let (kind, number) = (&self.part.back_kind, self.part.number);
+        format!(
+            "{}/backend/{kind}/{}/{number}",
+            home(self.backend),
+            self.domid
+        )
     }
 
     /// The toolstack's record.
     pub(in crate::demo) fn record_path(&self) -> String {
-        format!("/libxl/{}/device/{}/{}", self.domid, self.kind, self.number)
+        let (kind, number) = (&self.part.kind, self.part.number);
+        format!("/libxl/{}/device/{kind}/{number}", self.domid)
     }
 }
 
-/// A disk's device number in the guest.
-pub(in crate::demo) fn disk_number(disk: &Disk) -> u32 {
-    virtual_device(&disk.vdev).unwrap_or_default()
+/// The nodes of a device; with a record of the toolstack, if there is one.
+pub(super) fn plan(device: &Device, record: bool) -> Plan {
+    let mut plan = match &device.part.detail {
+        Detail::Console => return console(device, record),
+        Detail::Disk(own) => {
+            let (backend, frontend) = disk(device, own);
+            generic(device, &backend, &frontend, record)
+        }
+        Detail::Vif(own, mac) => {
+            let (backend, frontend) = vif(device, own, mac);
+            generic(device, &backend, &frontend, record)
+        }
+        Detail::Other(..) => {
+            let mut backend = own(&[
+                ("frontend-id", device.domid.to_string()),
+                ("online", "1".into()),
+                ("state", State::Initialising.text()),
+            ]);
+            backend.extend(toolstack_backend(&device.part));
+            let mut frontend = own(&[("state", State::Initialising.text())]);
+            frontend.extend(toolstack_frontend(&device.part));
+            generic(device, &backend, &frontend, record)
+        }
+    };
+    if matches!(device.part.detail, Detail::Vif(..)) {
+        // Written by the toolstack's script later on, too: the guest may not.
+        plan.below(&device.frontend_path())
+            .with("mtu", 1500, &shared(DomId::DOM0, device.domid));
+    }
+    plan
 }
 
-/// The nodes of a disk.
-pub(super) fn disk(device: &Device, disk: &Disk) -> Plan {
+fn own(keys: &[(&str, String)]) -> Keys {
+    let own = |(key, value): &(&str, String)| ((*key).to_owned(), value.clone());
+    keys.iter().map(own).collect()
+}
+
+fn disk(device: &Device, disk: &Disk) -> (Keys, Keys) {
     let read_only = disk.read_only;
-    let backend = [
-        ("params", disk.target.clone()),
+    let is_kernel = disk.kind == "vbd";
+    let mut backend = own(&[
+        (
+            "params",
+            if is_kernel {
+                disk.target.clone()
+            } else {
+                format!("aio:{}", disk.target)
+            },
+        ),
         ("script", "/etc/xen/scripts/block".into()),
         ("frontend-id", device.domid.to_string()),
         ("online", "1".into()),
@@ -66,63 +122,63 @@ pub(super) fn disk(device: &Device, disk: &Disk) -> Plan {
         ("bootable", "1".into()),
         ("state", State::Initialising.text()),
         ("dev", disk.vdev.clone()),
-        ("type", "phy".into()),
+        ("type", if is_kernel { "phy" } else { "qdisk" }.into()),
         ("mode", if read_only { "r" } else { "w" }.into()),
         ("device-type", "disk".into()),
         ("discard-enable", if read_only { "0" } else { "1" }.into()),
         ("specification", "xen".into()),
-    ];
-    let frontend = [
+    ]);
+    if !is_kernel {
+        backend.retain(|(key, _)| key != "script");
+    }
+    let frontend = own(&[
         ("state", State::Initialising.text()),
-        ("virtual-device", device.number.to_string()),
+        ("virtual-device", device.part.number.to_string()),
         ("device-type", "disk".into()),
         ("trusted", "1".into()),
         ("protocol", "x86_64-abi".into()),
-    ];
-    generic(device, &backend, &frontend)
+    ]);
+    (backend, frontend)
 }
 
-/// The nodes of a network interface.
-pub(super) fn vif(device: &Device, vif: &Vif, mac: &str) -> Plan {
-    let mut backend = vec![
+fn vif(device: &Device, vif: &Vif, mac: &str) -> (Keys, Keys) {
+    let mut backend = own(&[
         ("frontend-id", device.domid.to_string()),
         ("online", "1".into()),
         ("state", State::Initialising.text()),
         ("script", "/etc/xen/scripts/vif-bridge".into()),
         ("mac", mac.to_owned()),
-    ];
+    ]);
     if let Some(rate) = &vif.rate {
-        backend.push(("rate", rate.clone()));
+        backend.push(("rate".into(), rate.clone()));
     }
-    backend.extend([
+    backend.extend(own(&[
         ("bridge", vif.bridge.clone()),
-        ("handle", device.number.to_string()),
+        ("handle", device.part.number.to_string()),
         ("type", "vif".into()),
         ("hotplug-status", String::new()),
-    ]);
-    let frontend = [
+    ]));
+    let frontend = own(&[
         ("state", State::Initialising.text()),
-        ("handle", device.number.to_string()),
+        ("handle", device.part.number.to_string()),
         ("mac", mac.to_owned()),
         ("trusted", "1".into()),
-    ];
-    let mut plan = generic(device, &backend, &frontend);
-    // Written by the toolstack's script later on, too: the guest may not.
-    plan.below(&device.frontend_path())
-        .with("mtu", 1500, &shared(DomId::DOM0, device.domid));
-    plan
+    ]);
+    (backend, frontend)
 }
 
 /// The nodes of the first console.
-pub(super) fn console(device: &Device) -> Plan {
+fn console(device: &Device, is_recorded: bool) -> Plan {
     let Device { domid, backend, .. } = *device;
     let (front, back) = (device.frontend_path(), device.backend_path());
     let record = device.record_path();
     let mut plan = Plan::new();
-    plan.below(&record)
-        .with("", "", &private())
-        .node("frontend", &front)
-        .node("backend", &back);
+    if is_recorded {
+        plan.below(&record)
+            .with("", "", &private())
+            .node("frontend", &front)
+            .node("backend", &back);
+    }
     plan.below(&front)
         .with("", "", &shared(DomId::DOM0, domid))
         .node("backend", &back)
@@ -136,30 +192,29 @@ pub(super) fn console(device: &Device) -> Plan {
     plan.below(&back)
         .with("", "", &shared(backend, domid))
         .node("frontend", &front);
-    let keys = [
+    let keys = own(&[
         ("frontend-id", domid.to_string()),
         ("online", "1".into()),
         ("state", State::Initialising.text()),
         ("protocol", "vt100".into()),
-    ];
-    both(&mut plan, &[&back, &record], &keys);
+    ]);
+    let places = [&back, &record];
+    both(&mut plan, &places[..=usize::from(is_recorded)], &keys);
     plan
 }
 
 /// Frontend, backend and record of a device with a xenbus driver.
-fn generic(
-    device: &Device,
-    backend_keys: &[(&str, String)],
-    frontend_keys: &[(&str, String)],
-) -> Plan {
+fn generic(device: &Device, backend_keys: &Keys, frontend_keys: &Keys, is_recorded: bool) -> Plan {
     let Device { domid, backend, .. } = *device;
     let (front, back) = (device.frontend_path(), device.backend_path());
     let record = device.record_path();
     let mut plan = Plan::new();
-    plan.below(&record)
-        .with("", "", &private())
-        .node("frontend", &front)
-        .node("backend", &back);
+    if is_recorded {
+        plan.below(&record)
+            .with("", "", &private())
+            .node("frontend", &front)
+            .node("backend", &back);
+    }
     plan.below(&front)
         .with("", "", &shared(domid, backend))
         .node("backend", &back)
@@ -168,11 +223,16 @@ fn generic(
     plan.below(&back)
         .with("", "", &shared(backend, domid))
         .node("frontend", &front);
-    both(&mut plan, &[&back, &record], backend_keys);
+    let places = [&back, &record];
+    both(
+        &mut plan,
+        &places[..=usize::from(is_recorded)],
+        backend_keys,
+    );
     plan
 }
 
-fn both(plan: &mut Plan, places: &[&str], keys: &[(&str, String)]) {
+fn both(plan: &mut Plan, places: &[&String], keys: &Keys) {
     for place in places {
         plan.below(place);
         for (key, value) in keys {

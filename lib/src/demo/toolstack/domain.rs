@@ -1,10 +1,11 @@
 //! The life of a domain, as the toolstack sees it.
 
-use super::device::disk_number;
+use std::sync::Arc;
+
 use super::{Device, Running, Toolstack, layout};
 use crate::client::Operations;
 use crate::demo::drivers::{Order, Stopped};
-use crate::demo::scenario::DOMAIN_0;
+use crate::demo::scenario::Domain;
 use crate::error::Result;
 use crate::id::DomId;
 use crate::path::StorePath;
@@ -12,34 +13,35 @@ use crate::path::StorePath;
 impl Toolstack {
     /// `xl create`: the tree, the devices, then the domain runs.
     pub(super) fn create(&mut self, index: usize) -> Result<()> {
-        let domid = self.new_domid();
-        let uuid = self.identities[index].uuid.clone();
         let domain = self.scenario.domains[index].clone();
+        let domid = match domain.domid {
+            Some(domid) if self.server.life(DomId(domid)).is_none() => DomId(domid),
+            _ => self.new_domid(),
+        };
+        let uuid = self.identities[index].uuid.clone();
         self.server.create_domain(domid);
-        let tree = layout::domain(domid, &uuid, &domain);
-        self.client
-            .transaction(|transaction| tree.write(transaction))?;
-        let tree = layout::built(domid, &uuid, &domain);
-        self.client
-            .transaction(|transaction| tree.write(transaction))?;
-        self.server.introduce(domid)?;
+        let mut tree = layout::domain(self.scenario.host, domid, &uuid, &domain);
+        tree.append(layout::built(domid, &uuid, &domain));
         self.running.push(Running {
             index,
             domid,
             devices: Vec::new(),
         });
-        let disks = domain
-            .disks
-            .iter()
-            .map(|disk| ("vbd", disk_number(disk), &disk.backend));
-        for (kind, number, backend) in disks {
-            self.attach(index, kind, number, backend)?;
+        let parts = Arc::clone(&self.identities[index].parts);
+        if domain.prebuilt {
+            self.server.introduce(domid)?;
+            return self.place(index, tree, &parts);
         }
-        self.attach(index, "console", 0, DOMAIN_0)?;
-        for (number, vif) in (0..).zip(&domain.vifs) {
-            self.attach(index, "vif", number, &vif.backend)?;
+        self.client
+            .transaction(|transaction| tree.write(transaction))?;
+        self.server.introduce(domid)?;
+        for part in parts.iter() {
+            self.attach(index, part)?;
         }
-        self.run_kernel(domid, Some(index))
+        if domain.boots {
+            self.run_kernel(domid)?;
+        }
+        Ok(())
     }
 
     /// A domain has stopped by itself: it is removed, and made again if it wants that.
@@ -60,18 +62,24 @@ impl Toolstack {
 
     /// `xl destroy`.
     pub(super) fn destroy(&mut self, domid: DomId) -> Result<()> {
-        let Some(place) = self
-            .running
-            .iter()
-            .position(|running| running.domid == domid)
-        else {
+        let Some(running) = self.take_off(domid) else {
             return Ok(());
         };
-        let running = self.running.remove(place);
         self.drivers.order(Order::Gone(domid));
         // A backend that hangs does not keep a domain alive; the first that did is told at the end.
         let wiped = running.devices.iter().map(|device| self.wipe(device));
         let wiped = wiped.fold(Ok(()), Result::and);
+        self.erase(&running)?;
+        wiped
+    }
+
+    /// Takes away what is left of a domain, but nothing of what other domains have.
+    pub(super) fn erase(&mut self, running: &Running) -> Result<()> {
+        let domid = running.domid;
+        self.drivers.order(Order::Gone(domid));
+        for device in &running.devices {
+            self.board.forget(&device.id());
+        }
         let uuid = &self.identities[running.index].uuid;
         for path in [
             format!("/vm/{uuid}"),
@@ -88,7 +96,7 @@ impl Toolstack {
             })?;
         }
         self.server.destroy_domain(domid);
-        wiped
+        Ok(())
     }
 
     /// After a driver domain came back under a new number: its devices are plugged into the others again.
@@ -96,22 +104,14 @@ impl Toolstack {
         let name = self.scenario.domains[index].name.clone();
         let mut moved: Vec<(usize, Device)> = Vec::new();
         for running in &self.running {
-            let domain = &self.scenario.domains[running.index];
-            let served = |device: &&Device| match device.kind {
-                "vif" => domain.vifs[device.number as usize].backend == name,
-                "vbd" => domain
-                    .disks
-                    .iter()
-                    .any(|disk| disk_number(disk) == device.number && disk.backend == name),
-                _ => false,
-            };
+            let served = |device: &&Device| device.part.backend == name;
             let devices = running.devices.iter().filter(served);
             moved.extend(devices.map(|device| (running.index, device.clone())));
         }
         for (user, device) in moved {
             self.wipe(&device)?;
             self.forget(&device);
-            self.attach(user, device.kind, device.number, &name)?;
+            self.attach(user, &device.part)?;
         }
         Ok(())
     }
@@ -120,7 +120,8 @@ impl Toolstack {
         loop {
             let domid = DomId(self.next_domid);
             self.next_domid = self.next_domid % (DomId::FIRST_RESERVED.0 - 1) + 1;
-            if !self.running.iter().any(|running| running.domid == domid) {
+            let is_reserved = |domain: &Domain| domain.domid == Some(domid.0);
+            if self.server.life(domid).is_none() && !self.scenario.domains.iter().any(is_reserved) {
                 return domid;
             }
         }

@@ -3,42 +3,53 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::plan::{Plan, owned, private, shared};
-use crate::demo::scenario::{DOMAIN_0, Domain};
+use crate::demo::scenario::{DOMAIN_0, Domain, DomainKind, HostKind};
 use crate::id::DomId;
 
 /// What does not depend on a guest.
-pub(super) fn host() -> Plan {
+pub(super) fn host(kind: HostKind) -> Plan {
     let mut plan = Plan::new();
     plan.with("/local", "", &private())
-        .node("/local/domain", "")
-        .node("/local/domain/0", "");
-    plan.below("/local/domain/0")
-        .node("control/feature-poweroff", 1)
-        .node("control/feature-reboot", 1)
-        .node("control/feature-suspend", 1)
-        .node("domid", 0)
-        .node("name", DOMAIN_0)
-        .node("data", "");
-    plan.below("/local/pool/0").node("name", "Pool-0");
+        .node("/local/domain", "");
+    if kind.domain_0 {
+        plan.node("/local/domain/0", "")
+            .below("/local/domain/0")
+            .node("control/feature-poweroff", 1)
+            .node("control/feature-reboot", 1)
+            .node("control/feature-suspend", 1)
+            .node("domid", 0)
+            .node("name", DOMAIN_0)
+            .node("data", "")
+            .below("/local/pool/0")
+            .node("name", "Pool-0");
+    }
     plan.below("/vm").node("", "");
-    plan.below("/libxl").node("", "");
+    if kind.toolstack {
+        plan.below("/libxl").node("", "");
+    }
+    if let Some(domain) = kind.store_domain {
+        plan.below("/tool/xenstored").node("domid", domain);
+    }
     plan
 }
 
 /// A domain before its devices.
-pub(super) fn domain(domid: DomId, uuid: &str, domain: &Domain) -> Plan {
+pub(super) fn domain(kind: HostKind, domid: DomId, uuid: &str, domain: &Domain) -> Plan {
     let toolstack = shared(DomId::DOM0, domid);
     let guest = owned(domid);
     let (home, vm) = (home(domid), format!("/vm/{uuid}"));
     let mut plan = Plan::new();
-    plan.with(&home, "", &toolstack)
-        .with(&vm, "", &toolstack)
-        .with(&format!("/libxl/{domid}"), "", &private())
-        .node(&format!("/libxl/{domid}/device"), "");
+    plan.with(&home, "", &toolstack).with(&vm, "", &toolstack);
+    if kind.toolstack {
+        plan.with(&format!("/libxl/{domid}"), "", &private())
+            .node(&format!("/libxl/{domid}/device"), "");
+    }
     plan.below(&home)
-        .node("vm", &vm)
-        .node("name", &domain.name)
-        .node("cpu", "")
+        .node("vm", if domain.vm_slash { &vm } else { &vm[1..] });
+    if domain.named {
+        plan.node("name", &domain.name);
+    }
+    plan.node("cpu", "")
         .node("memory", "")
         .node("device", "")
         .with("device/suspend/event-channel", "", &guest)
@@ -57,12 +68,19 @@ pub(super) fn domain(domid: DomId, uuid: &str, domain: &Domain) -> Plan {
     }
     plan.node("control/platform-feature-multiprocessor-suspend", 1)
         .node("control/platform-feature-xs_reset_watches", 1);
-    plan.below(&vm)
-        .node("name", &domain.name)
-        .node("uuid", uuid);
-    plan.below(&format!("/libxl/{domid}"))
-        .node("type", domain.kind.name())
-        .node("dm-version", "qemu_xen");
+    plan.below(&vm).node("uuid", uuid);
+    if domain.named {
+        plan.node("name", &domain.name);
+    }
+    if kind.toolstack {
+        plan.below(&format!("/libxl/{domid}"))
+            .node("type", domain.kind.name())
+            .node("dm-version", "qemu_xen");
+    }
+    if domain.kind == DomainKind::Hvm && kind.domain_0 {
+        plan.below(&format!("/local/domain/0/device-model/{domid}"))
+            .node("state", "running");
+    }
     plan
 }
 
@@ -73,7 +91,14 @@ pub(super) fn built(domid: DomId, uuid: &str, domain: &Domain) -> Plan {
     plan.below(&home(domid))
         .node("memory/static-max", kib)
         .node("memory/target", kib)
-        .node("memory/videoram", 0)
+        .node(
+            "memory/videoram",
+            if domain.kind == DomainKind::Hvm {
+                16384
+            } else {
+                0
+            },
+        )
         .node("domid", domid)
         .node("store", "")
         .node("store/port", 1)

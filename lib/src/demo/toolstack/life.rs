@@ -1,13 +1,12 @@
 //! What happens to a running host, and when.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Toolstack;
-use super::device::disk_number;
 use crate::client::Operations;
-use crate::demo::drivers::Order;
+use crate::demo::drivers::{Impulse, Order};
 use crate::demo::random::Random;
-use crate::demo::scenario::{Activity, Life, Scenario};
+use crate::demo::scenario::{Activity, Life, Scenario, Step};
 use crate::error::Result;
 use crate::id::DomId;
 use crate::path::StorePath;
@@ -16,13 +15,23 @@ use crate::path::StorePath;
 const UNPLUGGED: Duration = Duration::from_secs(2);
 
 /// When what happens next.
+#[derive(Default)]
 pub(super) struct Schedule {
-    entries: Vec<(Instant, Next)>,
+    entries: Vec<Due>,
 }
 
 /// Something that is to happen.
 #[derive(Clone)]
-pub(super) enum Next {
+pub(super) struct Due {
+    /// When, on the host's clock.
+    pub(super) at: Duration,
+    what: What,
+}
+
+#[derive(Clone)]
+enum What {
+    /// A step of the timeline.
+    Step(Step),
     /// An activity of the scenario.
     Life(Life),
     /// The second half of a replug.
@@ -31,66 +40,125 @@ pub(super) enum Next {
 
 impl Schedule {
     pub(super) fn new(scenario: &Scenario, random: &mut Random) -> Self {
-        let now = Instant::now();
-        let first = |life: &Life| {
-            let every = random.about(Duration::from_secs_f64(life.every));
-            (now + every, Next::Life(life.clone()))
+        let life = |life: &Life| Due {
+            at: random.about(Duration::from_secs_f64(life.every)),
+            what: What::Life(life.clone()),
         };
+        let step = |step: &Step| Due {
+            at: Duration::from_secs_f64(step.at),
+            what: What::Step(step.clone()),
+        };
+        let lives = scenario.life.iter().map(life);
         Self {
-            entries: scenario.life.iter().map(first).collect(),
+            entries: lives.chain(scenario.timeline.iter().map(step)).collect(),
         }
     }
 
     /// When to look again.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.entries.iter().map(|(at, _)| *at).min()
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.entries.iter().map(|due| due.at).min()
     }
 
-    /// What is due by `now`; it is put on the schedule again.
-    pub(super) fn due(&mut self, now: Instant, random: &mut Random) -> Option<Next> {
-        let place = self.entries.iter().position(|(at, _)| *at <= now)?;
-        let (_, next) = self.entries.swap_remove(place);
-        if let Next::Life(life) = &next {
-            let mut every = random.about(Duration::from_secs_f64(life.every));
-            if life.what == Activity::Replug {
-                let plugged = now + UNPLUGGED;
-                self.entries.push((plugged, Next::Plug(life.clone())));
-                every = every.max(2 * UNPLUGGED);
-            }
-            self.entries.push((now + every, next.clone()));
+    /// The first that is due by `now`; it is put on the schedule again.
+    pub(super) fn due(&mut self, now: Duration, random: &mut Random) -> Option<Due> {
+        let entries = self.entries.iter().enumerate();
+        let (place, first) = entries.min_by_key(|(_, due)| due.at)?;
+        if first.at > now {
+            return None;
         }
-        Some(next)
+        // In the order of the scenario, where several are due at the same time.
+        let due = self.entries.remove(place);
+        let again = match &due.what {
+            What::Step(step) => step.every.map(Duration::from_secs_f64),
+            What::Life(life) => {
+                let mut every = random.about(Duration::from_secs_f64(life.every));
+                if life.what == Activity::Replug {
+                    self.entries.push(Due {
+                        at: due.at + UNPLUGGED,
+                        what: What::Plug(life.clone()),
+                    });
+                    every = every.max(2 * UNPLUGGED);
+                }
+                Some(every)
+            }
+            What::Plug(_) => None,
+        };
+        if let Some(again) = again {
+            // What was missed while something took long is not made up for.
+            let mut at = due.at + again;
+            if at < now {
+                at = at.max(now.saturating_sub(again));
+            }
+            self.entries.push(Due {
+                at,
+                what: due.what.clone(),
+            });
+        }
+        Some(due)
     }
 }
 
 impl Toolstack {
     /// Does something of the schedule, if its domain runs.
-    pub(super) fn happen(&mut self, next: &Next) -> Result<()> {
-        let (Next::Life(life) | Next::Plug(life)) = next;
-        let Some(domid) = self.domid_of(&life.domain) else {
+    pub(super) fn happen(&mut self, due: &Due) -> Result<()> {
+        let (life, is_plug) = match &due.what {
+            What::Step(step) => return self.perform(step),
+            What::Life(life) => (life, false),
+            What::Plug(life) => (life, true),
+        };
+        let Some((domid, index)) = self.somebody(life) else {
             return Ok(());
         };
-        match (next, life.what) {
-            (Next::Plug(_), _) => self.plug(life),
-            (_, Activity::Replug) => self.unplug_named(domid, life),
-            (_, Activity::Memory) => self.set_memory(domid, life),
-            (_, Activity::Reboot) => {
+        let label = life.device.as_deref().unwrap_or_default();
+        match life.what {
+            Activity::Replug if is_plug => self.plug_again(index, label),
+            Activity::Replug => match self.device_of(domid, label) {
+                Some(device) => self.unplug(&device),
+                None => Ok(()),
+            },
+            Activity::Memory => self.set_memory(domid, index),
+            Activity::Reboot => {
                 let path = StorePath::home(domid).join("control/shutdown")?;
                 self.client.write(&path, b"reboot")
             }
-            (_, Activity::Agent) => {
-                let report = self.agent_report(life);
-                self.drivers.order(Order::Report(domid, report));
-                Ok(())
+            Activity::Agent => {
+                let report = self.agent_report(index);
+                self.report(domid, index, report)
             }
         }
     }
 
-    /// `xl mem-set`: something between three quarters and all of the memory, in whole MiB.
-    fn set_memory(&mut self, domid: DomId, life: &Life) -> Result<()> {
-        let Some(index) = self.index_of(&life.domain) else {
-            return Ok(());
+    /// The domain that an activity happens to.
+    fn somebody(&mut self, life: &Life) -> Option<(DomId, usize)> {
+        if let Some(name) = &life.domain {
+            return Some((self.domid_of(name)?, self.index_of(name)?));
+        }
+        let moves = matches!(life.what, Activity::Reboot | Activity::Replug);
+        let can = |running: &&super::Running| {
+            let domain = &self.scenario.domains[running.index];
+            domain.boots && !(moves && (domain.prebuilt || domain.driver_domain))
         };
+        let all: Vec<_> = self.running.iter().filter(can).collect();
+        let place = usize::try_from(self.random.below(u64::try_from(all.len()).ok()?)).ok()?;
+        let chosen = all.get(place)?;
+        Some((chosen.domid, chosen.index))
+    }
+
+    /// Lets the guest's agent report; where no driver lives, what it would have written is there all the same.
+    fn report(&self, domid: DomId, index: usize, report: Vec<(String, String)>) -> Result<()> {
+        if !self.scenario.domains[index].prebuilt {
+            let report = Impulse::Report(report);
+            self.drivers.order(Order::Impulse(domid, report));
+            return Ok(());
+        }
+        let home = StorePath::home(domid);
+        report
+            .iter()
+            .try_for_each(|(key, value)| self.client.write(&home.join(key)?, value.as_bytes()))
+    }
+
+    /// `xl mem-set`: something between three quarters and all of the memory, in whole MiB.
+    fn set_memory(&mut self, domid: DomId, index: usize) -> Result<()> {
         let most = u64::from(self.scenario.domains[index].memory);
         let mib = most - self.random.below(most / 4 + 1);
         let kib = (mib * 1024).to_string();
@@ -104,12 +172,9 @@ impl Toolstack {
     }
 
     /// What a guest agent writes: system, memory, addresses.
-    fn agent_report(&mut self, life: &Life) -> Vec<(String, String)> {
-        let index = self.index_of(&life.domain);
-        let domain = index.map(|index| self.scenario.domains[index].clone());
-        let (memory, vifs) = domain.map_or((0, 0), |domain| {
-            (u64::from(domain.memory) * 1024, domain.vifs.len())
-        });
+    fn agent_report(&mut self, index: usize) -> Vec<(String, String)> {
+        let domain = &self.scenario.domains[index];
+        let (memory, vifs) = (u64::from(domain.memory) * 1024, domain.vifs.len());
         let free = memory / 4 + self.random.below(memory / 4 + 1);
         let mut report = vec![
             (
@@ -121,66 +186,20 @@ impl Toolstack {
             ("data/meminfo_free".into(), free.to_string()),
             ("data/updated".into(), "1".into()),
         ];
-        let host = index.unwrap_or_default() + 10;
         report.extend((0..vifs).map(|vif| {
+            // Of the networks for documentation (RFC 5737), one per interface.
+            let network = ["192.0.2", "198.51.100", "203.0.113"][vif % 3];
+            let host = (index + 10) % 254 + 1;
             (
                 format!("attr/vif/{vif}/ipv4/0"),
-                format!("192.0.2.{}", host + 64 * vif),
+                format!("{network}.{host}"),
             )
         }));
         report
     }
 
-    fn unplug_named(&mut self, domid: DomId, life: &Life) -> Result<()> {
-        let Some((kind, number, _)) = self.device_named(life) else {
-            return Ok(());
-        };
-        let running = self.running.iter().find(|running| running.domid == domid);
-        let device = running.and_then(|running| {
-            let wanted = |device: &&super::Device| device.kind == kind && device.number == number;
-            running.devices.iter().find(wanted).cloned()
-        });
-        let Some(device) = device else {
-            return Ok(());
-        };
-        self.unplug(&device)?;
-        self.forget(&device);
-        Ok(())
-    }
-
-    fn plug(&mut self, life: &Life) -> Result<()> {
-        let (Some((kind, number, backend)), Some(index)) =
-            (self.device_named(life), self.index_of(&life.domain))
-        else {
-            return Ok(());
-        };
-        let there = self.running.iter().any(|running| {
-            let same = |device: &super::Device| device.kind == kind && device.number == number;
-            running.index == index && running.devices.iter().any(same)
-        });
-        // After a reboot meanwhile, it is there already.
-        if there {
-            return Ok(());
-        }
-        self.attach(index, kind, number, &backend)
-    }
-
-    /// Kind, number and backend of the device that a replug names.
-    fn device_named(&self, life: &Life) -> Option<(&'static str, u32, String)> {
-        let domain = &self.scenario.domains[self.index_of(&life.domain)?];
-        let name = life.device.as_deref()?;
-        if let Some(disk) = domain.disks.iter().find(|disk| disk.vdev == name) {
-            return Some(("vbd", disk_number(disk), disk.backend.clone()));
-        }
-        let number: u32 = name.strip_prefix("vif")?.parse().ok()?;
-        let vif = domain.vifs.get(usize::try_from(number).ok()?)?;
-        Some(("vif", number, vif.backend.clone()))
-    }
-
-    fn index_of(&self, name: &str) -> Option<usize> {
-        self.scenario
-            .domains
-            .iter()
-            .position(|domain| domain.name == name)
+    /// The place in the scenario of the domain of that name.
+    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
+        self.scenario.domain(name).map(|(index, _)| index)
     }
 }

@@ -1,6 +1,7 @@
 //! Nodes to be written, in order.
 
-use crate::client::Operations;
+use crate::client::{Operations, Pending};
+use crate::demo::scenario::Node;
 use crate::error::Result;
 use crate::id::DomId;
 use crate::path::StorePath;
@@ -55,14 +56,45 @@ impl Plan {
         self
     }
 
+    /// A node as a scenario gives it.
+    pub(in crate::demo) fn given(&mut self, node: &Node) -> Result<()> {
+        let perms = node.perms.as_ref().map(|perms| perms.parse()).transpose()?;
+        self.nodes
+            .push((node.path.clone(), node.value.clone(), perms));
+        Ok(())
+    }
+
+    /// How many nodes are named; those above them come on top.
+    pub(in crate::demo) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Gives a node that is there already another value.
+    pub(in crate::demo) fn replace(&mut self, path: &str, value: &str) {
+        if let Some(node) = self.nodes.iter_mut().find(|(other, ..)| other == path) {
+            value.clone_into(&mut node.1);
+        }
+    }
+
+    /// Adds the nodes of another plan.
+    pub(in crate::demo) fn append(&mut self, mut other: Self) {
+        self.nodes.append(&mut other.nodes);
+    }
+
     /// Writes the nodes one after the other: a node takes its permissions from its parent's.
     pub(in crate::demo) fn write(&self, ops: &impl Operations) -> Result<()> {
-        for (path, value, perms) in &self.nodes {
-            let path = StorePath::parse(path)?;
-            ops.write(&path, value.as_bytes())?;
-            if let Some(perms) = perms {
-                ops.set_perms(&path, perms)?;
+        // Many are under way at once, on the one connection that a store in this process has.
+        const BATCH: usize = 256;
+        for nodes in self.nodes.chunks(BATCH) {
+            let mut answers = Vec::with_capacity(2 * nodes.len());
+            for (path, value, perms) in nodes {
+                let path = StorePath::parse(path)?;
+                answers.push(ops.submit_write(&path, value.as_bytes()));
+                if let Some(perms) = perms {
+                    answers.push(ops.submit_set_perms(&path, perms));
+                }
             }
+            answers.into_iter().try_for_each(Pending::wait)?;
         }
         Ok(())
     }

@@ -1,86 +1,135 @@
 //! Devices: plugged in and out, as libxl does it.
 
-use super::device::{self, disk_number};
-use super::{Device, Toolstack};
+use std::sync::Arc;
+
+use super::{Device, Running, Toolstack, device};
 use crate::client::Operations;
-use crate::demo::hotplug;
-use crate::demo::scenario::DOMAIN_0;
+use crate::demo::handshake::{Keys, reported, script, script_frontend};
+use crate::demo::scenario::part::Part;
+use crate::demo::scenario::{DOMAIN_0, Fault};
 use crate::demo::state::State;
+use crate::device::class::Handshake;
 use crate::error::{Error, Result};
 use crate::id::DomId;
 use crate::path::StorePath;
 
 impl Toolstack {
-    /// Plugs a device of the scenario's domain `index` in: both directories at once, then the hotplug script.
-    pub(super) fn attach(
-        &mut self,
-        index: usize,
-        kind: &'static str,
-        number: u32,
-        backend: &str,
-    ) -> Result<()> {
-        let scenario = &self.scenario.domains;
-        let Some(domid) = self.domid_of(&scenario[index].name) else {
-            return Ok(());
+    /// A device of the scenario's domain `index`, once its backend's domain runs. None where there is nobody to serve
+    /// the first console.
+    pub(super) fn device(&self, index: usize, part: &Arc<Part>) -> Result<Option<Device>> {
+        let name = &self.scenario.domains[index].name;
+        let Some(domid) = self.domid_of(name) else {
+            return Ok(None);
         };
-        let named = |name: &str| Error::Invalid {
-            what: format!("demo: {kind} {number}"),
-            reason: format!("its backend {name} does not run"),
+        let has_domain_0 = self.scenario.host.domain_0;
+        let backend = match &*part.backend {
+            "" | DOMAIN_0 if has_domain_0 => DomId::DOM0,
+            // The console is served by the first domain that serves others.
+            "" => {
+                let serves = |running: &&Running| {
+                    self.scenario.domains[running.index].driver_domain && running.domid != domid
+                };
+                match self.running.iter().find(serves) {
+                    Some(running) => running.domid,
+                    None => return Ok(None),
+                }
+            }
+            backend => self.domid_of(backend).ok_or_else(|| Error::Invalid {
+                what: format!("demo: {} of {name}", part.label),
+                reason: format!("its backend {backend} does not run"),
+            })?,
         };
-        let backend = match backend {
-            DOMAIN_0 => DomId::DOM0,
-            name => self.domid_of(name).ok_or_else(|| named(name))?,
-        };
-        let device = Device {
-            kind,
-            number,
+        Ok(Some(Device {
+            part: Arc::clone(part),
             domid,
             backend,
+        }))
+    }
+
+    /// Plugs a device of the scenario's domain `index` in: both directories at once, then the hotplug script.
+    pub(super) fn attach(&mut self, index: usize, part: &Arc<Part>) -> Result<()> {
+        let Some(device) = self.device(index, part)? else {
+            return Ok(());
         };
-        let domain = &scenario[index];
-        let disk = domain.disks.iter().find(|disk| disk_number(disk) == number);
-        let (plan, script) = match (kind, disk) {
-            ("console", _) => (device::console(&device), Vec::new()),
-            ("vbd", Some(disk)) => (
-                device::disk(&device, disk),
-                hotplug::block(disk.target.as_bytes()),
-            ),
-            _ => {
-                let vif = number as usize;
-                let mac = &self.identities[index].macs[vif];
-                (device::vif(&device, &domain.vifs[vif], mac), hotplug::vif())
-            }
-        };
+        self.register(index, &device);
+        let plan = device::plan(&device, self.scenario.host.toolstack);
         self.client
             .transaction(|transaction| plan.write(transaction))?;
-        let domain = self
-            .running
-            .iter_mut()
-            .find(|running| running.domid == domid);
-        if let Some(domain) = domain {
-            domain.devices.push(device.clone());
-        }
-        if kind == "console" {
+        if device.is_console() {
             return self.run_console(&device);
         }
-        self.await_state(&device.backend_path(), State::InitWait)?;
-        if backend == DomId::DOM0 {
-            self.run_script(&device, script)?;
+        let id = device.id();
+        if self.board.has(&id, Fault::NoBackendDriver) {
+            return Ok(());
+        }
+        let waits = if self.board.has(&id, Fault::BackendInitialised) {
+            State::Initialised
+        } else {
+            State::InitWait
+        };
+        if part.class.handshake == Handshake::Usual {
+            self.await_state(&device.backend_path(), waits)?;
+        }
+        if device.backend == DomId::DOM0 && !self.board.has(&id, Fault::HotplugHangs) {
+            let keys = if self.board.has(&id, Fault::HotplugFails) {
+                reported(part)
+            } else {
+                script(part)
+            };
+            self.run_script(&device, keys)?;
         }
         Ok(())
     }
 
-    /// Takes a device off the list.
-    pub(super) fn forget(&mut self, device: &Device) {
-        for running in &mut self.running {
-            running.devices.retain(|other| other != device);
+    /// Puts a device on the list of its domain, and on the board.
+    pub(super) fn register(&mut self, index: usize, device: &Device) {
+        let domain = &self.scenario.domains[index];
+        let traffic = self.scenario.traffic.iter().rev().find(|traffic| {
+            let (part, label) = (&device.part, traffic.device.as_deref());
+            traffic
+                .domain
+                .as_ref()
+                .is_none_or(|name| *name == domain.name)
+                && label.is_none_or(|label| label == part.label || label == part.class.name)
+        });
+        let is_still = domain.prebuilt;
+        self.board
+            .add(device.id(), &device.part, device.backend, is_still, traffic);
+        let domid = device.domid;
+        let newest = self.running.iter_mut().rev();
+        let mut newest = newest;
+        let running = newest.find(|running| running.domid == domid);
+        if let Some(running) = running {
+            running.devices.push(device.clone());
         }
     }
 
+    /// Takes a device off the list.
+    pub(super) fn forget(&mut self, device: &Device) {
+        let id = device.id();
+        for running in &mut self.running {
+            running.devices.retain(|other| other.id() != id);
+        }
+        self.board.forget(&id);
+    }
+
     /// `xl block-detach`, `xl network-detach`: asks both ends to close, and removes the device when they have.
-    pub(super) fn unplug(&self, device: &Device) -> Result<()> {
+    pub(super) fn unplug(&mut self, device: &Device) -> Result<()> {
+        let id = device.id();
+        let does_not_close = [Fault::UnplugIgnored, Fault::FrontendHangsClosing];
+        if does_not_close
+            .iter()
+            .any(|fault| self.board.has(&id, *fault))
+        {
+            return self.ask_to_close(device, Some(State::Closing)).map(drop);
+        }
         self.close_backend(device, Some(State::Closing))?;
-        self.remove(device)
+        if self.board.has(&id, Fault::CleanUpMissing) {
+            return Ok(());
+        }
+        self.remove(device)?;
+        self.forget(device);
+        Ok(())
     }
 
     /// Removes a device whose guest is gone: its backend closes when the frontend is missing.
@@ -93,9 +142,19 @@ impl Toolstack {
 
     /// Takes the backend out of service, with a state to ask for it, and waits until it has closed.
     fn close_backend(&self, device: &Device, ask: Option<State>) -> Result<()> {
-        if device.kind == "console" {
+        if device.is_console() {
             return Ok(());
         }
+        let moves = !self.board.has(&device.id(), Fault::NoBackendDriver)
+            && device.part.class.handshake == Handshake::Usual;
+        if self.ask_to_close(device, ask)? && moves {
+            return self.await_state(&device.backend_path(), State::Closed);
+        }
+        Ok(())
+    }
+
+    /// Takes the backend out of service; whether there is one.
+    fn ask_to_close(&self, device: &Device, ask: Option<State>) -> Result<bool> {
         let back = StorePath::parse(device.backend_path())?;
         let asked = self.client.transaction(|transaction| {
             // A backend that is gone with its domain must not come back.
@@ -106,8 +165,8 @@ impl Toolstack {
             transaction.write(&back.child("online")?, b"0")
         });
         match asked {
-            Ok(()) => self.await_state(&device.backend_path(), State::Closed),
-            Err(error) if error.is_not_found() => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -124,14 +183,14 @@ impl Toolstack {
     }
 
     /// What the hotplug script of domain 0 does.
-    fn run_script(&self, device: &Device, keys: hotplug::Keys) -> Result<()> {
-        if device.kind == "vif" {
-            let mtu = StorePath::parse(device.frontend_path())?.child("mtu")?;
-            self.client.write(&mtu, b"1500")?;
+    pub(super) fn run_script(&self, device: &Device, keys: Keys) -> Result<()> {
+        let front = StorePath::parse(device.frontend_path())?;
+        for (key, value) in script_frontend(&device.part) {
+            self.client.write(&front.join(&key)?, value.as_bytes())?;
         }
         let back = StorePath::parse(device.backend_path())?;
         for (key, value) in keys {
-            self.client.write(&back.child(key)?, value.as_bytes())?;
+            self.client.write(&back.child(&key)?, value.as_bytes())?;
         }
         Ok(())
     }
