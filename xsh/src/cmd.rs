@@ -27,13 +27,27 @@
 
 mod args;
 pub(crate) mod completions;
+mod copy;
+mod device;
+mod doctor;
+mod explain;
+mod find;
+mod grep;
 pub(crate) mod help;
+mod host;
 mod ls;
+mod perm;
 mod place;
 pub(crate) mod serve;
 mod session;
+mod size;
 mod spec;
+mod stat;
+mod tree;
+mod tx;
 mod value;
+mod wait;
+mod watch;
 mod write;
 
 pub(crate) use args::{Args, Argument};
@@ -48,11 +62,37 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &ls::LS,
     &place::CD,
     &place::PWD,
+    &tree::TREE,
     &value::CAT,
+    &stat::STAT,
+    &find::FIND,
+    &grep::GREP,
+    &size::DU,
+    &size::COUNT,
     &write::SET,
     &write::MKDIR,
     &write::RM,
+    &copy::CP,
+    &copy::MV,
+    &perm::PERM,
+    &watch::WATCH,
+    &watch::WATCHES,
+    &watch::UNWATCH,
+    &wait::WAIT,
+    &tx::TX,
+    &host::DOMAINS,
+    &host::DEVICES,
+    &device::DEVICE,
+    &explain::EXPLAIN,
+    &doctor::DOCTOR,
     &session::HELP,
+    &session::HISTORY,
+    &session::SOURCE,
+    &session::TIME,
+    &session::REPEAT,
+    &session::ECHO,
+    &session::ALIAS,
+    &session::SET_OPTION,
     &session::EXIT,
 ];
 

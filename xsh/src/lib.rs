@@ -19,13 +19,17 @@
 )]
 
 mod cli;
+mod clock;
 mod cmd;
 mod exit;
+mod hosting;
+mod notice;
 mod output;
 mod parse;
 mod script;
 mod shell;
 mod token;
+mod watching;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};

@@ -7,7 +7,7 @@ mod sink;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-pub(crate) use json::{is_text, json_string, yaml_string};
+pub(crate) use json::{bytes_member, is_text, json_string, yaml_string};
 pub(crate) use sheet::{Cell, Column, Sheet, column};
 pub(crate) use sink::{Sink, shell, status};
 
@@ -134,11 +134,7 @@ impl Out {
 
     /// Text in the colour of its role. The text has to be printable.
     pub(crate) fn paint(&self, role: Role, text: &str) -> String {
-        if self.has_color && role != Role::Plain && !text.is_empty() {
-            format!("\x1b[{}m{text}\x1b[0m", role.code())
-        } else {
-            text.to_owned()
-        }
+        paint(self.has_color, role, text)
     }
 
     /// Columns of the terminal, if it is one.
@@ -197,6 +193,15 @@ impl Write for Out {
     fn flush(&mut self) -> io::Result<()> {
         self.waiting = None;
         self.sink.flush()
+    }
+}
+
+/// Text in the colour of its role, if there are colours. The text has to be printable.
+pub(crate) fn paint(has_color: bool, role: Role, text: &str) -> String {
+    if has_color && role != Role::Plain && !text.is_empty() {
+        format!("\x1b[{}m{text}\x1b[0m", role.code())
+    } else {
+        text.to_owned()
     }
 }
 

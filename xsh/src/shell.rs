@@ -9,20 +9,23 @@ mod run;
 mod settings;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use xenbus::StorePath;
 use xenbus::cli::ConnectArgs;
 
 pub(crate) use change::Change;
+pub(crate) use glob::{has_wildcard, matcher};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use journal::{After, Before, Entry, Journal, Undo};
-pub(crate) use run::syntax;
-pub(crate) use settings::{Settings, When};
+pub(crate) use run::{alias_words, file_name, syntax};
+pub(crate) use settings::{SETTINGS, Settings, When};
 pub(crate) use store::Ops;
 
 use crate::exit::{Exit, Failure};
+use crate::notice::Notices;
 use crate::output::{Out, Sink};
+use crate::watching::Background;
 
 /// Where commands come from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,6 +63,14 @@ pub(crate) struct Shell {
     /// Words that stand for other words.
     pub(crate) aliases: BTreeMap<String, String>,
     pub(crate) interrupt: Interrupt,
+    /// What is told while somebody types.
+    pub(crate) notices: Notices,
+    /// Watches that report above the prompt.
+    pub(crate) watches: Background,
+    /// Lines of the prompt, oldest first.
+    pub(crate) history: VecDeque<String>,
+    /// Set by `history --clear`.
+    pub(crate) clears_history: bool,
     /// What can be undone.
     pub(crate) journal: Journal,
     store: store::Store,
@@ -83,6 +94,10 @@ impl Shell {
             leaving: None,
             aliases: BTreeMap::new(),
             interrupt: Interrupt::default(),
+            notices: Notices::new(false),
+            watches: Background::default(),
+            history: VecDeque::new(),
+            clears_history: false,
             journal: Journal::new(mode != Mode::Arguments),
             store: store::Store::new(connect),
             settings,
@@ -156,7 +171,7 @@ pub(crate) const INPUT_MAX: u64 = 256 << 20;
 pub(crate) fn read_file(name: &[u8]) -> Result<Vec<u8>, Failure> {
     use std::io::Read as _;
     let shown = crate::exit::shown(name);
-    let file = std::fs::File::open(run::file_name(name))
+    let file = std::fs::File::open(file_name(name))
         .map_err(|error| Failure::io(format!("cannot open {shown}"), &error))?;
     let mut bytes = Vec::new();
     file.take(INPUT_MAX + 1)

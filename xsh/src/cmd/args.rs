@@ -64,7 +64,7 @@ impl Args {
                 args.operands.extend(arguments);
                 break;
             }
-            if argument.bytes.len() > 1 && argument.bytes.starts_with(b"-") {
+            if args.is_option(&argument.bytes) {
                 args.option(&argument.bytes, &mut arguments)?;
                 continue;
             }
@@ -78,6 +78,17 @@ impl Args {
             args.count()?;
         }
         Ok(args)
+    }
+
+    /// A number with a sign is an operand, unless a digit is an option.
+    fn is_option(&self, argument: &[u8]) -> bool {
+        match argument {
+            [b'-', digit, ..] if digit.is_ascii_digit() => {
+                self.command.short(char::from(*digit)).is_some()
+            }
+            [b'-', _, ..] => true,
+            _ => false,
+        }
     }
 
     fn option(
@@ -143,7 +154,10 @@ impl Args {
         if let Some(missing) = least.clone().nth(self.operands.len()) {
             return Err(self.wrong(&format!("{} is missing", missing.name)));
         }
-        if self.operands.len() > operands.len() && self.command.operand(operands.len()).is_none() {
+        let is_open = operands
+            .iter()
+            .any(|operand| matches!(operand.count, Count::Any | Count::Some));
+        if self.operands.len() > operands.len() && !is_open {
             let surplus = &self.operands[operands.len()].bytes;
             return Err(self.wrong(&format!("'{}' is too much", shown(surplus))));
         }

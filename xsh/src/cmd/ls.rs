@@ -258,7 +258,7 @@ fn perms_text(perms: &Field<Perms>) -> String {
 }
 
 /// A line of `-l`, without its end.
-fn line(
+pub(super) fn line(
     out: &mut Out,
     node: &Node,
     name: &str,
@@ -304,7 +304,7 @@ fn line(
 }
 
 /// The other formats.
-fn records(
+pub(super) fn records(
     shell: &mut Shell,
     ops: &Ops,
     paths: &[StorePath],

@@ -207,6 +207,10 @@ pub(crate) enum Kind {
     Seconds,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A setting of the shell.
+    Setting,
+    /// A value of the setting before.
+    SettingValue,
     /// Anything else.
     Text,
 }
