@@ -89,6 +89,7 @@
 //! does not fit; EBUSY for a transaction that conflicted too often; EROFS on a read-only mount; ENAMETOOLONG for a path
 //! that no store takes; EIO for a store that does not answer, was lost or talks nonsense.
 
+mod any_name;
 mod atomic;
 mod health;
 mod identity;
@@ -105,6 +106,7 @@ mod transaction;
 mod value;
 mod write;
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -120,7 +122,7 @@ use crate::attr::{Appearance, Caller};
 use crate::errno::{Errno, Result};
 use crate::handle::Handles;
 use crate::inode::{Inodes, Node, Space};
-use crate::settings::{Cache, EmptyNode, Settings};
+use crate::settings::{Cache, EmptyNode, Names, Settings};
 use crate::stats::Stats;
 use health::Health;
 use name::Name;
@@ -139,6 +141,7 @@ pub struct XenFs {
     empty: EmptyNode,
     read_only: bool,
     cache: Cache,
+    names: Names,
     inodes: Mutex<Inodes>,
     handles: Handles,
     mounted: SystemTime,
@@ -167,6 +170,7 @@ impl XenFs {
             empty: settings.empty,
             read_only: settings.read_only,
             cache: settings.cache,
+            names: settings.names,
             inodes: Mutex::new(Inodes::new(&root, Space::MAIN)),
             handles: Handles::new(Space::MAIN),
             mounted: SystemTime::now(),
@@ -263,9 +267,18 @@ impl XenFs {
         }
     }
 
+    /// How a name is spelled in the store.
+    fn spelled<'a>(&self, name: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.names == Names::Any {
+            any_name::spelled(name)
+        } else {
+            Cow::Borrowed(name)
+        }
+    }
+
     /// Where a name in a directory leads.
     fn target(&self, parent: &Node, name: &[u8]) -> Result<Target> {
-        match Name::parse(name) {
+        match Name::parse(&self.spelled(name)) {
             Name::Directories if self.inodes().is_root(parent.id) => Ok(Target::Directories),
             Name::Directories | Name::Illegal => Err(Errno::EINVAL),
             Name::Value => Ok(Target::Value),

@@ -32,6 +32,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// For how long a transaction may be unused before it is given up (`tx-timeout=`, seconds).
     pub tx_timeout: Duration,
+    /// Which names there can be. No mount option.
+    pub names: Names,
 }
 
 /// Which node becomes the root of the mount.
@@ -66,6 +68,16 @@ pub enum Cache {
     None,
 }
 
+/// Which names files can have.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Names {
+    /// Those that nodes can have.
+    #[default]
+    Legal,
+    /// All, by another spelling in the store: for test suites that name their files as they like.
+    Any,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -81,6 +93,7 @@ impl Default for Settings {
             cache: Cache::Auto,
             timeout: Duration::from_secs(5),
             tx_timeout: Duration::from_mins(1),
+            names: Names::Legal,
         }
     }
 }

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use xenbus::{ErrorKind, Operations, StorePath};
 
-use super::{XenFs, name};
+use super::{XenFs, any_name, name};
 use crate::errno::Result;
 use crate::handle::{Directory, Listed};
 use crate::inode::{Kind, Node, Presentation, Shape, View};
-use crate::settings::EmptyNode;
+use crate::settings::{EmptyNode, Names};
 
 /// How many children are asked for their type at once, at most: the requests are all under way together.
 const WINDOW: usize = 128;
@@ -77,7 +77,7 @@ impl XenFs {
                             Some(Kind::Directory) => Shape::Directory,
                             _ => Shape::File,
                         };
-                        self.dir_entry(node, index + dots.len(), &path, shape, name::listed(name))
+                        self.dir_entry(node, index + dots.len(), &path, shape, self.listed(name))
                     }
                 };
                 if !push(entry) {
@@ -86,6 +86,14 @@ impl XenFs {
             }
         }
         Ok(())
+    }
+
+    fn listed(&self, name: &str) -> String {
+        if self.names == Names::Any {
+            any_name::unspelled(name)
+        } else {
+            name::listed(name)
+        }
     }
 
     /// Closes a directory.

@@ -61,6 +61,7 @@ impl XenFs {
             known.perms_set = false;
             known.modified = Some(now);
         });
+        self.touch_above(path);
     }
 
     /// Remembers what a node is.

@@ -150,7 +150,6 @@ impl XenFs {
             self.touch(&node.path);
         } else if file.is_held_back() && node.presentation.shape == Shape::File {
             self.client.mkdir(&node.path)?;
-            self.touch(&node.path);
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ impl XenFs {
                     other => other?,
                 }
                 self.inodes().detach(&path);
+                self.touch_above(&path);
                 Ok(())
             }
         }
@@ -44,6 +45,7 @@ impl XenFs {
                 }
                 self.remove(&path, Contents::Nothing)?;
                 self.inodes().detach(&path);
+                self.touch_above(&path);
                 Ok(())
             }
         }

@@ -96,6 +96,9 @@ impl XenFs {
         if kept_perms {
             inodes.remember(to, |known| known.perms_set = true);
         }
+        drop(inodes);
+        self.touch_above(from);
+        self.touch_above(to);
         Ok(())
     }
 
@@ -171,6 +174,7 @@ impl XenFs {
             Ok(Ok(()))
         })??;
         self.inodes().detach(from);
+        self.touch_above(from);
         self.value_changed(to);
         Ok(())
     }

@@ -52,6 +52,7 @@ impl XenFs {
                 Some(handle) => self.truncate_open(&self.handles.file(handle)?, size)?,
                 None => self.truncate(&node, size)?,
             }
+            self.touch(&node.path);
         }
         if set.modified.is_some() || set.accessed {
             // Whoever sets times (touch, cp) is done creating: an error is told here rather than never.

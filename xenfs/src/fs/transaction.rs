@@ -32,6 +32,7 @@ impl XenFs {
             read_only: outside.read_only,
             // What it sees is nobody else's, and over at any moment.
             cache: Cache::None,
+            names: outside.names,
             inodes: Mutex::new(Inodes::new(&root, space)),
             handles: Handles::new(space),
             mounted: outside.mounted,

@@ -105,7 +105,6 @@ impl XenFs {
         value::resize(&mut content, size, &node.path)?;
         self.store(node, &mut State::default(), content)?;
         self.handles.invalidate(node.number);
-        self.touch(&node.path);
         Ok(())
     }
 
@@ -164,6 +163,13 @@ impl XenFs {
         }
         state.confirmed = Some(Instant::now());
         Ok(())
+    }
+
+    /// The name of `path` was made or removed in its directory through this mount just now.
+    pub(super) fn touch_above(&self, path: &StorePath) {
+        if let Some(above) = path.parent() {
+            self.touch(&above);
+        }
     }
 
     /// The node was changed through this mount just now.

@@ -12,4 +12,6 @@ mod ops;
 mod process;
 mod readme;
 mod stores;
+mod suites;
 mod systemd;
+mod watchdog;

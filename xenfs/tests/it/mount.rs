@@ -5,7 +5,7 @@ mod copy;
 mod faults;
 mod fresh;
 mod guest;
-mod rig;
+pub(crate) mod rig;
 mod shape;
 mod soak;
 mod tools;
