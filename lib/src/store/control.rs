@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::administration::Empty;
 use super::core::{Call, Core};
+use super::domain::Peaks;
 use super::lax;
 use super::output::Sink;
 use super::quota::{self, Row};
@@ -20,7 +21,7 @@ pub(super) struct Control {
     /// What `quota` lists.
     quotas: &'static [Row],
     /// The most that a domain has used is shown, too.
-    maxima: bool,
+    pub(super) maxima: bool,
 }
 
 /// C xenstored of Xen 4.17.
@@ -44,7 +45,7 @@ pub(super) const C4_22: Control = Control {
         CHECK,
         command("log", "[on|off|+<switch>|-<switch>]", log_switches),
         PRINT,
-        QUOTA,
+        QUOTA_MAX,
         SOFT_QUOTA,
         HELP,
     ],
@@ -67,6 +68,7 @@ type Run = fn(&mut Core, &Call<'_>, &[&[u8]], &mut dyn Sink) -> Result<(), Errno
 const CHECK: Command = command("check", "", check);
 const PRINT: Command = command("print", "<string>", print);
 const QUOTA: Command = command("quota", "[set <name> <val>|<domid>]", hard_quota);
+const QUOTA_MAX: Command = command("quota", "[set <name> <val>|<domid>|max [-r]]", hard_quota);
 const SOFT_QUOTA: Command = command("quota-soft", "[set <name> <val>]", soft_quota);
 const HELP: Command = command("help", "", help);
 
@@ -193,6 +195,9 @@ fn hard_quota(
     match arguments {
         [] => show_quotas(core, call, core.world.rules.control.quotas, sink),
         [b"set", rest @ ..] => set_quota(core, call, core.world.rules.control.quotas, rest, sink),
+        [b"max", rest @ ..] if core.world.rules.control.maxima => {
+            show_all_maxima(core, call, rest, sink)
+        }
         [domid] if core.world.rules.control.maxima => show_maxima(core, call, domid, sink),
         [domid] => {
             let domid = DomId(lax::atoi(domid));
@@ -225,17 +230,54 @@ fn show_maxima(
 ) -> Result<(), Errno> {
     let domid = core.lax_domid(domid, Empty::Wrong)?;
     let domain = core.world.domains.get(domid).ok_or(Errno::ENOENT)?;
-    let (usage, peak) = (domain.usage, domain.peak);
     // There the two special names are nodes, of domain 0.
     let special = if domid == DomId::DOM0 { 2 } else { 0 };
+    let mut used = domain.usage;
+    used.nodes += special;
+    let used = Peaks {
+        usage: used,
+        ..Peaks::default()
+    };
+    let mut peak = domain.peak;
+    peak.usage.nodes += special;
     let mut text = format!("Domain {domid}:\n");
-    for (name, value, max) in [
-        ("nodes", usage.nodes + special, peak.nodes + special),
-        ("watches", usage.watches, peak.watches),
-        ("memory", usage.memory, peak.memory),
-        ("transactions", usage.transactions, peak.transactions),
-    ] {
+    for ((name, value), (_, max)) in rows(&used).into_iter().zip(rows(&peak)) {
         let _ = writeln!(text, "{name:<17}: {value:8} (max {max:8})");
+    }
+    call.request
+        .bounded_reply(sink, format!("{text}\0").as_bytes())
+}
+
+/// What accounts are kept of, in the order of C 4.22.
+fn rows(peaks: &Peaks) -> [(&'static str, usize); 9] {
+    [
+        ("nodes", peaks.usage.nodes),
+        ("watches", peaks.usage.watches),
+        ("outstanding", peaks.outstanding),
+        ("memory", peaks.usage.memory),
+        ("transactions", peaks.usage.transactions),
+        ("transaction-nodes", peaks.transaction_nodes),
+        ("node-permissions", peaks.node_permissions),
+        ("path-max", peaks.path),
+        ("node-size", peaks.node_size),
+    ]
+}
+
+/// The most that any guest has used, perhaps after forgetting what is no longer so.
+fn show_all_maxima(
+    core: &mut Core,
+    call: &Call<'_>,
+    arguments: &[&[u8]],
+    sink: &mut dyn Sink,
+) -> Result<(), Errno> {
+    match arguments {
+        [] => {}
+        [b"-r"] => core.world.domains.forget_peaks(),
+        _ => return Err(Errno::EINVAL),
+    }
+    let mut text = String::from("Max. seen accounting values:\n");
+    for (name, max) in rows(&core.world.domains.peak) {
+        let _ = writeln!(text, "{name:<17}: {max:8}");
     }
     call.request
         .bounded_reply(sink, format!("{text}\0").as_bytes())

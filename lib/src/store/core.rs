@@ -158,6 +158,11 @@ impl Core {
         if kind == Kind::Privileged && !caller.privileged {
             return Err(Errno::EACCES);
         }
+        if rules.control.maxima {
+            // Every request waits at least until its answer is sent.
+            let domains = &mut self.world.domains;
+            domains.note(caller.domid, |seen| seen.outstanding = 1);
+        }
         let transaction = match wanted {
             None => None,
             Some(id) => {

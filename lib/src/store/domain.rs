@@ -20,23 +20,12 @@ pub(super) struct Domain {
     /// The domain whose rights it has too.
     pub(super) target: Option<DomId>,
     pub(super) usage: Usage,
-    /// The most that it has used of each.
-    pub(super) peak: Usage,
+    /// The most that was seen of it.
+    pub(super) peak: Peaks,
     /// Feature bits set for it (Xen 4.21).
     pub(super) features: Option<u32>,
     /// Quotas of its own (Xen 4.22): name and value.
     pub(super) quotas: BTreeMap<&'static str, u32>,
-}
-
-impl Domain {
-    /// Remembers what it uses, if it was never more.
-    pub(super) fn note_peak(&mut self) {
-        let (peak, usage) = (&mut self.peak, self.usage);
-        peak.nodes = peak.nodes.max(usage.nodes);
-        peak.watches = peak.watches.max(usage.watches);
-        peak.transactions = peak.transactions.max(usage.transactions);
-        peak.memory = peak.memory.max(usage.memory);
-    }
 }
 
 /// What a domain uses of its quotas.
@@ -46,6 +35,41 @@ pub(super) struct Usage {
     pub(super) watches: usize,
     pub(super) transactions: usize,
     pub(super) memory: usize,
+}
+
+/// The most that was seen of what quotas limit.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Peaks {
+    pub(super) usage: Usage,
+    /// Requests that wait for their answers.
+    pub(super) outstanding: usize,
+    /// Nodes that one transaction uses.
+    pub(super) transaction_nodes: usize,
+    /// Entries of one node's permissions.
+    pub(super) node_permissions: usize,
+    /// Bytes of a path that count.
+    pub(super) path: usize,
+    /// Bytes of a node.
+    pub(super) node_size: usize,
+}
+
+impl Peaks {
+    /// Takes over what is higher elsewhere.
+    fn raise(&mut self, to: &Self) {
+        for (own, other) in [
+            (&mut self.usage.nodes, to.usage.nodes),
+            (&mut self.usage.watches, to.usage.watches),
+            (&mut self.usage.transactions, to.usage.transactions),
+            (&mut self.usage.memory, to.usage.memory),
+            (&mut self.outstanding, to.outstanding),
+            (&mut self.transaction_nodes, to.transaction_nodes),
+            (&mut self.node_permissions, to.node_permissions),
+            (&mut self.path, to.path),
+            (&mut self.node_size, to.node_size),
+        ] {
+            *own = (*own).max(other);
+        }
+    }
 }
 
 /// Life of a domain in the hypervisor.
@@ -66,6 +90,8 @@ pub(super) struct Domains {
     /// Domains whose life has changed since they were asked for.
     changed: BTreeSet<DomId>,
     known: BTreeMap<DomId, Domain>,
+    /// The most that was seen of any domain but the first.
+    pub(super) peak: Peaks,
     /// Permissions of `@introduceDomain` and `@releaseDomain`.
     pub(super) introduce_acl: Acl,
     pub(super) release_acl: Acl,
@@ -82,6 +108,7 @@ impl Domains {
             hypervisor: BTreeMap::from([(DomId::DOM0, Life::Running)]),
             changed: BTreeSet::new(),
             known: BTreeMap::from([(DomId::DOM0, dom0)]),
+            peak: Peaks::default(),
             introduce_acl: Acl::owned(Access::None, DomId::DOM0),
             release_acl,
         }
@@ -177,7 +204,31 @@ impl Domains {
     pub(super) fn charge(&mut self, domid: DomId, change: impl FnOnce(&mut Usage)) {
         if let Some(domain) = self.known.get_mut(&domid) {
             change(&mut domain.usage);
-            domain.note_peak();
+            let usage = domain.usage;
+            self.note(domid, |seen| seen.usage = usage);
+        }
+    }
+
+    /// Remembers what was seen of a domain, as far as it was never more.
+    pub(super) fn note(&mut self, domid: DomId, see: impl FnOnce(&mut Peaks)) {
+        let mut seen = Peaks::default();
+        see(&mut seen);
+        if let Some(domain) = self.known.get_mut(&domid) {
+            domain.peak.raise(&seen);
+        }
+        if domid != DomId::DOM0 {
+            self.peak.raise(&seen);
+        }
+    }
+
+    /// Forgets what was seen but is no longer so.
+    pub(super) fn forget_peaks(&mut self) {
+        self.peak = Peaks::default();
+        for domain in self.known.values_mut() {
+            domain.peak = Peaks {
+                usage: domain.usage,
+                ..Peaks::default()
+            };
         }
     }
 

@@ -78,7 +78,7 @@ fn is_valid(path: &str) -> bool {
 }
 
 /// Bytes of a path that its limit counts: those after `/local/domain/<n>/`.
-fn counted(path: &str) -> usize {
+pub(super) fn counted(path: &str) -> usize {
     let after = path.strip_prefix("/local/domain/").and_then(|rest| {
         let digits = rest.bytes().take(5).take_while(u8::is_ascii_digit).count();
         (digits > 0).then(|| rest[digits..].strip_prefix('/'))?

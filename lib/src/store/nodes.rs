@@ -16,11 +16,21 @@ use crate::wire::{Errno, PAYLOAD_MAX};
 impl Core {
     /// The absolute path that a request names.
     fn path<'a>(
-        &self,
+        &mut self,
         name: &'a [u8],
         call: &Call<'_>,
     ) -> Result<std::borrow::Cow<'a, str>, Errno> {
-        names::node_path(name, call.caller, &self.limits(call), self.world.rules)
+        let path = names::node_path(name, call.caller, &self.limits(call), self.world.rules)?;
+        self.note_path(call, &path);
+        Ok(path)
+    }
+
+    /// Remembers how long the paths are that a guest names.
+    pub(super) fn note_path(&mut self, call: &Call<'_>, path: &str) {
+        if !call.caller.privileged && self.world.rules.control.maxima {
+            let (domid, counted) = (call.caller.domid, names::counted(path));
+            self.world.domains.note(domid, |seen| seen.path = counted);
+        }
     }
 
     /// The limits that hold for the caller.
@@ -216,8 +226,14 @@ impl Core {
         }
         let limit = self.world.limits(call.caller.domid).node_permissions;
         let ends = usize::from(self.world.rules.limits_are_ends);
-        if !call.caller.privileged && super::quota::exceeded(entries.len() + ends, limit) {
-            return Err(Errno::ENOSPC);
+        if !call.caller.privileged {
+            if super::quota::exceeded(entries.len() + ends, limit) {
+                return Err(Errno::ENOSPC);
+            }
+            let domains = &mut self.world.domains;
+            domains.note(call.caller.domid, |seen| {
+                seen.node_permissions = entries.len();
+            });
         }
         let entries = entries.into_iter().map(|entry| self.entry(entry));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;

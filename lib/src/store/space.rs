@@ -35,6 +35,12 @@ impl Space<'_> {
                 transaction.failed = true;
                 return Err(Errno::ENOSPC);
             }
+            if !self.caller.privileged {
+                let (domid, used) = (self.caller.domid, transaction.len() + 1);
+                self.world
+                    .domains
+                    .note(domid, |seen| seen.transaction_nodes = used);
+            }
             let bytes = USED + path.len();
             if !self.world.has_room(bytes, 0) {
                 transaction.failed = true;

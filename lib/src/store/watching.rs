@@ -48,6 +48,7 @@ impl Core {
         };
         let limits = self.limits(call);
         let (path, hidden) = names::watch_path(name, call.caller, &limits, rules)?;
+        self.note_path(call, &path);
         let from = call.request.from;
         let connection = self.connections.get_mut(&from).ok_or(Errno::EIO)?;
         if connection.watches.contains(&path, token) {

@@ -123,7 +123,8 @@ impl World {
         let generation = self.tree.generation();
         if let Some(domain) = self.domains.existing(owner, generation) {
             domain.usage.nodes = domain.usage.nodes.saturating_add_signed(change);
-            domain.note_peak();
+            let usage = domain.usage;
+            self.domains.note(owner, |seen| seen.usage = usage);
         }
     }
 }

@@ -9,7 +9,6 @@ use crate::store::children::name_of;
 use crate::store::node::{Acl, Node, variable_size};
 use crate::store::quota::reached;
 use crate::store::tree::parent_of;
-use crate::store::world::World;
 use crate::wire::Errno;
 
 impl Space<'_> {
@@ -148,7 +147,7 @@ impl Space<'_> {
 
     /// Whether the quotas allow a new node of this size, while its owner also gets so many bytes of others.
     fn check_size(
-        &self,
+        &mut self,
         owner: DomId,
         path: &str,
         others: usize,
@@ -159,13 +158,13 @@ impl Space<'_> {
 
     /// Whether the quotas allow a node of this size, while its owner gets and loses so many other bytes.
     pub(super) fn check_growth(
-        &self,
+        &mut self,
         owner: DomId,
         path: &str,
         (gained, lost): (usize, usize),
         size: usize,
     ) -> Result<(), Errno> {
-        let World { domains, rules, .. } = &*self.world;
+        let rules = self.world.rules;
         let bytes = rules.node_overhead + size + path.len();
         if !self.world.has_room(gained + bytes, lost) {
             return Err(Errno::ENOMEM);
@@ -177,7 +176,11 @@ impl Space<'_> {
         if reached(rules.node_overhead + size, limits.node_size) {
             return Err(Errno::ENOSPC);
         }
-        let memory = domains.usage(owner).memory + gained + bytes;
+        let (caller, whole) = (self.caller.domid, rules.node_overhead + size);
+        self.world
+            .domains
+            .note(caller, |seen| seen.node_size = whole);
+        let memory = self.world.domains.usage(owner).memory + gained + bytes;
         let limit = self.world.limits(owner).memory;
         if owner != DomId::DOM0 && reached(memory.saturating_sub(lost), limit) {
             return Err(Errno::ENOMEM);

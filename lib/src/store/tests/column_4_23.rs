@@ -655,6 +655,9 @@ fn administrative_operations() {
     let usage = Desk::like(Personality::C4_22).ask(Op::CONTROL, r"quota\00\0");
     let start = r"Domain 0:\nnodes            :        5 (max        5)\nwatches          :        0 (max        0)\n";
     assert!(usage.starts_with(start), "{usage}");
+    let outstanding = r"\noutstanding      :        0 (max        1)\nmemory ";
+    assert!(usage.contains(outstanding), "{usage}");
+    assert_eq!(usage.replace(r"\n", "n").replace(r"\x00", "0").len(), 398);
     for code in [0xf, 0x10, 0x14, 0x1b, 0x63, 0xffff, 0xffff_ffff] {
         assert_eq!(desk.ask(Op(code), r"x\0"), "ENOSYS", "{code:#x}");
     }

@@ -106,3 +106,80 @@ fn dom0_has_no_limit_on_paths_but_the_packet() {
     let path = "/".to_owned() + &"x".repeat(3999);
     assert_eq!(desk().ask(Op::WRITE, &format!("{path}\\0v")), OK);
 }
+
+/// Rows of a text, as name and numbers.
+fn rows(text: &str) -> Vec<(String, Vec<u64>)> {
+    let row = |line: &str| {
+        let (name, numbers) = line.split_once(':')?;
+        let digits = numbers.split(|c: char| !c.is_ascii_digit());
+        let numbers: Vec<u64> = digits.filter_map(|n| n.parse().ok()).collect();
+        (!numbers.is_empty()).then(|| (name.trim().to_owned(), numbers))
+    };
+    text.trim_end_matches(r"\x00")
+        .split(r"\n")
+        .filter_map(row)
+        .collect()
+}
+
+#[test]
+fn the_most_that_guests_have_used_is_shown_and_can_be_forgotten() {
+    let mut desk = Desk::like(Personality::C4_22);
+    let guest = desk.guest(1);
+    let zero = desk.ask(Op::CONTROL, r"quota\0max\0");
+    assert!(
+        zero.starts_with(r"Max. seen accounting values:\n"),
+        "{zero}"
+    );
+    for (op, payload) in [
+        (Op::WRITE, r"data/one\0value"),
+        (Op::WATCH, r"data\0token\0"),
+        (Op::UNWATCH, r"data\0token\0"),
+        (Op::SET_PERMS, r"data/one\0n1\0r0\0r2\0"),
+        (Op::RM, r"data/one\0"),
+    ] {
+        assert_eq!(desk.ask_as(guest, op, payload), OK, "{op} {payload}");
+    }
+    let names = [
+        "nodes",
+        "watches",
+        "outstanding",
+        "memory",
+        "transactions",
+        "transaction-nodes",
+        "node-permissions",
+        "path-max",
+        "node-size",
+    ];
+    let own = rows(&desk.ask(Op::CONTROL, r"quota\01\0"));
+    let all = rows(&desk.ask(Op::CONTROL, r"quota\0max\0"));
+    assert_eq!(
+        own.iter().map(|(name, _)| &**name).collect::<Vec<_>>(),
+        names
+    );
+    assert_eq!(
+        all.iter().map(|(name, _)| &**name).collect::<Vec<_>>(),
+        names
+    );
+    let max = |name: &str| own.iter().find(|row| row.0 == name).unwrap().1[1];
+    let (watches, permissions, path) = (max("watches"), max("node-permissions"), max("path-max"));
+    assert_eq!((watches, permissions, path), (1, 3, 8));
+    assert!(max("nodes") >= 1 && max("node-size") > 5 && max("memory") > 5);
+    for (own, all) in own.iter().zip(&all) {
+        assert_eq!(own.1[1], all.1[0], "{}", own.0);
+    }
+    let forgotten = rows(&desk.ask(Op::CONTROL, r"quota\0max\0-r\0"));
+    assert!(
+        forgotten.iter().all(|(_, numbers)| numbers == &[0]),
+        "{forgotten:?}"
+    );
+    let own = rows(&desk.ask(Op::CONTROL, r"quota\01\0"));
+    assert!(
+        own.iter().all(|(_, numbers)| numbers[0] == numbers[1]),
+        "{own:?}"
+    );
+    assert_eq!(desk.ask(Op::CONTROL, r"quota\0max\0-x\0"), "EINVAL");
+    assert_eq!(
+        Desk::like(Personality::C).ask(Op::CONTROL, r"quota\0max\0-r\0"),
+        "EINVAL"
+    );
+}
