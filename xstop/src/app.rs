@@ -1,0 +1,379 @@
+//! The state of the screen. [`App::update`] is pure: what happened goes in, what is to be done comes out.
+
+mod act;
+pub mod effect;
+pub mod fields;
+mod list;
+mod menu;
+mod mouse;
+pub mod nodes;
+mod past;
+mod place;
+mod prompt;
+mod rows;
+mod table;
+pub mod tree;
+mod typing;
+mod view_id;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use xenbus::device::history::Moment;
+use xenbus::{DomId, StorePath};
+
+pub use effect::{Effect, Ending};
+pub use list::List;
+pub use menu::Overlay;
+pub use past::Past;
+pub use place::Place;
+pub use prompt::Line;
+pub use rows::Key;
+pub use table::Table;
+pub use typing::{Prompt, Purpose};
+pub use view_id::{Sort, ViewId};
+
+use crate::browse::Browsed;
+use crate::config::Config;
+use crate::event::Event;
+use crate::key::{Keymap, Scope};
+use crate::model::{self, Snapshot};
+use crate::text::Charset;
+use crate::theme::{Role, ThemeName};
+use crate::view::device::Doc;
+use crate::view::tree::Manner;
+use nodes::Nodes;
+use tree::Tree;
+
+/// How long a notice stays.
+const NOTICE: Duration = Duration::from_secs(4);
+
+/// What does not change while it runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What keys do.
+    pub keymap: Keymap,
+    /// The characters that may be shown.
+    pub charset: Charset,
+}
+
+/// A word to the user, for a while.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// What it says.
+    pub text: String,
+    /// How it looks.
+    pub role: Role,
+    /// Until when it is shown.
+    pub until: Moment,
+}
+
+/// The state of the screen.
+#[derive(Debug)]
+pub struct App {
+    /// What does not change.
+    pub settings: Settings,
+    /// Colours.
+    pub theme: ThemeName,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Now.
+    pub now: Moment,
+    /// What can be looked at.
+    pub past: Past,
+    /// What is shown.
+    pub place: Place,
+    /// Where "back" leads, the last last.
+    pub trail: Vec<Place>,
+    /// Rows, order and filter of each view.
+    pub tables: BTreeMap<ViewId, Table>,
+    /// The store as a tree.
+    pub tree: Tree,
+    /// Parts of the store that are looked into: ends of a device.
+    pub parts: BTreeMap<StorePath, Nodes>,
+    /// The cursor and the first lines of a device's description.
+    pub doc: DocState,
+    /// How values are shown.
+    pub manner: Manner,
+    /// A line that is being typed.
+    pub prompt: Option<Prompt>,
+    /// Something in front of the view.
+    pub overlay: Option<Overlay>,
+    /// A word to the user.
+    pub notice: Option<Notice>,
+    /// Whether the mouse is on.
+    pub has_mouse: bool,
+    /// How often counters are read.
+    pub interval: Duration,
+    /// What is followed in the store.
+    followed: Vec<StorePath>,
+    /// Lines that were typed before, for each purpose.
+    typed: BTreeMap<Purpose, Vec<String>>,
+}
+
+/// Cursor and windows of a description.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DocState {
+    /// The line of the cursor.
+    pub cursor: usize,
+    /// The first line of each column.
+    pub offsets: [usize; 2],
+}
+
+/// What it starts with.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// What does not change.
+    pub settings: Settings,
+    /// Colours.
+    pub theme: ThemeName,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Whether the mouse is on.
+    pub has_mouse: bool,
+    /// How often counters are read.
+    pub interval: Duration,
+    /// The part of the store that the tree shows.
+    pub top: StorePath,
+}
+
+impl App {
+    /// A screen without anything to show so far. The configuration was checked.
+    pub fn new(start: Start, config: &Config) -> Self {
+        let mut tables = BTreeMap::new();
+        for view in ViewId::ALL {
+            let sort = config.sort.get(&view).map_or(view.default_sort(), String::as_str);
+            let mut table = Table::new(view, sort);
+            if let Some(filter) = config.filter.get(&view) {
+                table.set_filter(view, filter.clone());
+            }
+            tables.insert(view, table);
+        }
+        Self {
+            settings: start.settings,
+            theme: start.theme,
+            size: start.size,
+            now: Moment::default(),
+            past: Past::default(),
+            place: Place::View(config.view.unwrap_or_default()),
+            trail: Vec::new(),
+            tables,
+            tree: Tree::new(start.top),
+            parts: BTreeMap::new(),
+            doc: DocState::default(),
+            manner: Manner::default(),
+            prompt: None,
+            overlay: None,
+            notice: None,
+            has_mouse: start.has_mouse,
+            interval: start.interval,
+            followed: Vec::new(),
+            typed: BTreeMap::new(),
+        }
+    }
+
+    /// Something happened at this moment.
+    pub fn update(&mut self, event: Event, now: Moment) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        if self.notice.as_ref().is_some_and(|notice| notice.until <= self.now) {
+            self.notice = None;
+        }
+        let mut effects = match event {
+            Event::Key(key) => self.key(key),
+            Event::Mouse(mouse) => self.mouse(mouse),
+            Event::Paste(text) => self.paste(&text),
+            Event::Resized(columns, rows) => {
+                self.size = (columns, rows);
+                Vec::new()
+            }
+            Event::Snapshot(snapshot) => {
+                self.take(snapshot);
+                Vec::new()
+            }
+            Event::Browsed(browsed) => {
+                self.browsed(browsed);
+                Vec::new()
+            }
+            Event::Signal(signal) => self.signal(signal),
+            Event::Died(name) => vec![Effect::Quit(Ending::Failed(name))],
+            Event::InputEnded => vec![Effect::Quit(Ending::Failed("the terminal is gone".into()))],
+        };
+        self.refresh();
+        effects.extend(self.wants());
+        effects
+    }
+
+    /// The time goes on without anything happening.
+    pub fn tick(&mut self, now: Moment) {
+        self.now = self.now.max(now);
+        if self.notice.as_ref().is_some_and(|notice| notice.until <= self.now) {
+            self.notice = None;
+        }
+    }
+
+    fn take(&mut self, snapshot: Arc<Snapshot>) {
+        self.past.push(snapshot);
+    }
+
+    fn browsed(&mut self, browsed: Browsed) {
+        let Browsed { top, news } = browsed;
+        if top == *self.tree.top() {
+            self.tree.take(news, self.now);
+        } else if self.followed.contains(&top) {
+            self.parts.entry(top).or_default().take(news, self.now);
+        }
+    }
+
+    fn signal(&mut self, signal: i32) -> Vec<Effect> {
+        if signal == signal_hook::consts::SIGTSTP {
+            return vec![Effect::Suspend];
+        }
+        vec![Effect::Quit(Ending::Signal(signal))]
+    }
+
+    /// What is shown of the host.
+    pub fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        self.past.shown()
+    }
+
+    /// The moment of the ages that are shown: of a moment in the past, that moment.
+    pub fn shown_now(&self) -> Moment {
+        match self.past.shown() {
+            Some(snapshot) if self.past.is_frozen() => snapshot.now,
+            _ => self.now,
+        }
+    }
+
+    /// The view that is shown, or that a device's description was opened from.
+    pub fn view(&self) -> ViewId {
+        self.place.view()
+    }
+
+    /// Rows, order and filter of the view that is shown.
+    pub fn table(&self) -> &Table {
+        // Every view has one from the start.
+        self.tables.get(&self.view()).unwrap_or(&table::EMPTY)
+    }
+
+    fn table_mut(&mut self) -> &mut Table {
+        let view = self.view();
+        self.tables.entry(view).or_insert_with(|| Table::new(view, view.default_sort()))
+    }
+
+    /// The scopes of keys that count now.
+    pub fn scopes(&self) -> Vec<Scope> {
+        let mut scopes = vec![Scope::Everywhere];
+        match &self.place {
+            Place::Device(_) => scopes.push(Scope::Nodes),
+            place if place.view() == ViewId::Tree => scopes.extend([Scope::Tree, Scope::Nodes]),
+            place if place.view().has_columns() => scopes.push(Scope::Table),
+            _ => {}
+        }
+        scopes
+    }
+
+    /// The device that is described, as it was at the moment that is shown.
+    pub fn device(&self) -> Option<&Arc<model::DeviceRow>> {
+        match &self.place {
+            Place::Device(id) => self.snapshot()?.device(id),
+            _ => None,
+        }
+    }
+
+    /// Says something to the user.
+    pub fn say(&mut self, text: impl Into<String>, role: Role) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            role,
+            until: Moment(self.now.0 + NOTICE),
+        });
+    }
+
+    /// Makes everything that is derived anew: rows, windows.
+    fn refresh(&mut self) {
+        let snapshot = self.past.shown().cloned();
+        let view = self.view();
+        self.tree.set_frozen(self.past.is_frozen());
+        if view == ViewId::Tree {
+            let table = self.tables.get(&view).unwrap_or(&table::EMPTY);
+            self.tree.refresh(&table.filter, &table.text);
+        } else if let Some(snapshot) = &snapshot {
+            let made_for = Some((self.past.version(), self.place.clone()));
+            let place = self.place.clone();
+            let table = self.table_mut();
+            if !matches!(place, Place::Device(_)) && table.made_for != made_for {
+                let rows = rows::of(snapshot, &place, table);
+                table.list.set(rows);
+                table.made_for = made_for;
+            }
+        }
+        let body = crate::view::regions(self).body;
+        let height = crate::view::list_height(self, body);
+        match &self.place {
+            Place::Device(_) => self.settle_doc(usize::from(body.width), usize::from(body.height)),
+            Place::View(ViewId::Tree) => self.tree.list.settle(height),
+            _ => self.table_mut().list.settle(height),
+        }
+    }
+
+    fn settle_doc(&mut self, columns: usize, rows: usize) {
+        let doc = self.describe(columns);
+        self.doc.cursor = self.doc.cursor.min(doc.lines.len().saturating_sub(1));
+        self.doc.offsets = doc.settle(self.doc.cursor, self.doc.offsets, rows);
+    }
+
+    /// The description of the device that is shown, in so many columns.
+    pub fn describe(&self, columns: usize) -> Doc {
+        let look = crate::view::look(self);
+        match (self.snapshot(), self.device()) {
+            (Some(snapshot), Some(row)) => {
+                let part = |path: Option<&StorePath>| self.parts.get(path?);
+                let subject = crate::view::device::Subject {
+                    snapshot,
+                    row,
+                    front: part(row.device.front.known().map(|front| &front.path)),
+                    back: part(row.device.back.known().map(|back| &back.path)),
+                    is_hex: self.manner.is_hex,
+                };
+                Doc::new(&subject, &look, columns)
+            }
+            _ => Doc::default(),
+        }
+    }
+
+    /// What is to be followed of the store now; told when it differs from before.
+    fn wants(&mut self) -> Vec<Effect> {
+        let mut wanted = Vec::new();
+        match &self.place {
+            Place::Device(_) => {
+                if let Some(row) = self.device() {
+                    let device = &row.device;
+                    wanted.extend(device.front.known().map(|front| front.path.clone()));
+                    wanted.extend(device.back.known().map(|back| back.path.clone()));
+                }
+            }
+            Place::View(ViewId::Tree) => wanted.push(self.tree.top().clone()),
+            // Coming back to the tree should not begin anew, nor lose the mark.
+            _ if self.followed.contains(self.tree.top()) => wanted.push(self.tree.top().clone()),
+            _ => {}
+        }
+        if matches!(self.place, Place::Device(_)) && self.followed.contains(self.tree.top()) {
+            wanted.push(self.tree.top().clone());
+        }
+        if wanted == self.followed {
+            return Vec::new();
+        }
+        self.parts.retain(|top, _| wanted.contains(top));
+        self.followed.clone_from(&wanted);
+        vec![Effect::Follow(wanted)]
+    }
+
+    /// The domain to which the rows are limited.
+    pub fn domain(&self) -> Option<DomId> {
+        match self.place {
+            Place::Domain(id) => Some(id),
+            _ => None,
+        }
+    }
+}

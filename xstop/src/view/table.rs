@@ -1,0 +1,233 @@
+//! Tables: which columns fit, where they are, and how rows are drawn. Only rows that are seen are made.
+
+use ratatui::text::Span;
+
+use super::canvas::{Canvas, Look};
+use crate::model::Snapshot;
+use crate::text::width;
+use crate::theme::Role;
+
+/// Where a column's text stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Align {
+    /// Text.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// What a cell is drawn from.
+#[derive(Debug)]
+pub struct Scene<'a> {
+    /// The host at the moment that is shown.
+    pub snapshot: &'a Snapshot,
+    /// How things look.
+    pub look: &'a Look,
+}
+
+/// A column of a table of these rows.
+pub struct Column<R: ?Sized> {
+    /// The name of the field that it shows: what it is sorted and filtered by.
+    pub name: &'static str,
+    /// Its head.
+    pub head: &'static str,
+    /// Where its text stands.
+    pub align: Align,
+    /// Columns of the screen that it needs.
+    pub least: usize,
+    /// Columns of the screen that it can use.
+    pub most: usize,
+    /// Columns with a higher rank go first when there is no room.
+    pub rank: u8,
+    /// Makes a cell of so many columns.
+    pub paint: fn(&Scene<'_>, &R, usize) -> Vec<Span<'static>>,
+}
+
+impl<R: ?Sized> Column<R> {
+    /// Whether it only pictures what other columns tell.
+    pub fn is_picture(&self) -> bool {
+        matches!(self.name, "match" | "activity")
+    }
+}
+
+/// A column where it is on the screen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Placed {
+    /// Which column of the table.
+    pub index: usize,
+    /// Where it begins.
+    pub x: usize,
+    /// How wide it is.
+    pub width: usize,
+}
+
+/// What the layout has to know of a column.
+#[derive(Clone, Copy, Debug)]
+pub struct Need {
+    /// See [`Column::least`].
+    pub least: usize,
+    /// See [`Column::most`].
+    pub most: usize,
+    /// See [`Column::rank`].
+    pub rank: u8,
+}
+
+/// Columns between two columns.
+const GAP: usize = 1;
+
+/// Places the columns in a width: those of the highest ranks are left out until the rest fits, then all grow evenly.
+pub fn place(needs: &[Need], width: usize) -> Vec<Placed> {
+    let mut ranks: Vec<u8> = needs.iter().map(|need| need.rank).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    let fitting = |rank: u8| -> Vec<usize> {
+        (0..needs.len()).filter(|at| needs.get(*at).is_some_and(|need| need.rank <= rank)).collect()
+    };
+    let total = |chosen: &[usize]| -> usize {
+        let least: usize = chosen.iter().map(|at| needs[*at].least).sum();
+        least + GAP * chosen.len().saturating_sub(1)
+    };
+    let mut chosen = Vec::new();
+    for rank in ranks {
+        let more = fitting(rank);
+        if total(&more) > width && !chosen.is_empty() {
+            break;
+        }
+        chosen = more;
+    }
+    let mut room = width.saturating_sub(total(&chosen));
+    let mut widths: Vec<usize> = chosen.iter().map(|at| needs[*at].least).collect();
+    while room > 0 {
+        let mut has_grown = false;
+        for (own, at) in widths.iter_mut().zip(&chosen) {
+            if room > 0 && *own < needs[*at].most {
+                *own += 1;
+                room -= 1;
+                has_grown = true;
+            }
+        }
+        if !has_grown {
+            break;
+        }
+    }
+    let mut x = 0;
+    chosen
+        .into_iter()
+        .zip(widths)
+        .map(|(index, width)| {
+            let placed = Placed { index, x, width };
+            x += width + GAP;
+            placed
+        })
+        .collect()
+}
+
+/// How a table is sorted, for its head.
+#[derive(Clone, Copy, Debug)]
+pub struct Sorted<'a> {
+    /// Name of the column.
+    pub name: &'a str,
+    /// Whether the order is turned round.
+    pub is_reversed: bool,
+}
+
+/// Columns that the cursor takes before the first column.
+pub const MARGIN: usize = 1;
+
+/// Places these columns in a canvas.
+pub fn layout<R: ?Sized>(columns: &[Column<R>], width: usize) -> Vec<Placed> {
+    let need = |column: &Column<R>| Need {
+        least: column.least,
+        most: column.most,
+        rank: column.rank,
+    };
+    let needs: Vec<Need> = columns.iter().map(need).collect();
+    // One for the scroll bar.
+    let mut placed = place(&needs, width.saturating_sub(MARGIN + 1));
+    for column in &mut placed {
+        column.x += MARGIN;
+    }
+    placed
+}
+
+/// Draws the heads.
+pub fn draw_head<R: ?Sized>(canvas: &mut Canvas<'_>, columns: &[Column<R>], placed: &[Placed], sorted: Option<Sorted<'_>>) {
+    for place in placed {
+        let Some(column) = columns.get(place.index) else {
+            continue;
+        };
+        let g = canvas.look.glyphs;
+        let sort = sorted.filter(|sorted| sorted.name == column.name);
+        let (role, mark) = match sort {
+            Some(sorted) if sorted.is_reversed => (Role::Sorted, g.down),
+            Some(_) => (Role::Sorted, g.up),
+            None => (Role::Header, ""),
+        };
+        let text = format!("{}{mark}", column.head);
+        let mut head = canvas.part(place.x, 0, place.width, 1);
+        match column.align {
+            Align::Left => {
+                head.put(0, 0, &text, role);
+            }
+            Align::Right => head.put_right(place.width, 0, &text, role),
+        }
+    }
+}
+
+/// Draws one row.
+pub fn draw_row<R: ?Sized>(canvas: &mut Canvas<'_>, y: usize, columns: &[Column<R>], placed: &[Placed], scene: &Scene<'_>, row: &R) {
+    for place in placed {
+        let Some(column) = columns.get(place.index) else {
+            continue;
+        };
+        let spans = (column.paint)(scene, row, place.width);
+        let used: usize = spans.iter().map(|span| width(&span.content)).sum();
+        let start = match column.align {
+            Align::Left => 0,
+            Align::Right => place.width.saturating_sub(used),
+        };
+        canvas.part(place.x, y, place.width, 1).put_spans(start, 0, &spans);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn need(least: usize, most: usize, rank: u8) -> Need {
+        Need { least, most, rank }
+    }
+
+    #[test]
+    fn columns_of_high_rank_go_first_and_the_rest_grows_evenly() {
+        let needs = [need(4, 10, 0), need(6, 6, 2), need(4, 20, 1)];
+        let widths = |width| -> Vec<(usize, usize)> {
+            place(&needs, width).iter().map(|placed| (placed.index, placed.width)).collect()
+        };
+        assert_eq!(widths(4), [(0, 4)]);
+        assert_eq!(widths(9), [(0, 4), (2, 4)]);
+        assert_eq!(widths(16), [(0, 4), (1, 6), (2, 4)]);
+        assert_eq!(widths(20), [(0, 6), (1, 6), (2, 6)]);
+        assert_eq!(widths(99), [(0, 10), (1, 6), (2, 20)]);
+    }
+
+    proptest! {
+        #[test]
+        fn columns_never_overlap_and_stay_inside(
+            needs in prop::collection::vec((1_usize..12, 0_usize..20, 0_u8..5), 1..12), width in 0_usize..200,
+        ) {
+            let needs: Vec<Need> = needs.into_iter().map(|(least, more, rank)| need(least, least + more, rank)).collect();
+            let placed = place(&needs, width);
+            for pair in placed.windows(2) {
+                prop_assert!(pair[0].x + pair[0].width < pair[1].x);
+            }
+            let least_rank = needs.iter().map(|need| need.rank).min().unwrap_or(0);
+            let must: usize = needs.iter().filter(|need| need.rank == least_rank).map(|need| need.least + 1).sum();
+            if let Some(last) = placed.last() {
+                prop_assert!(last.x + last.width <= width.max(must));
+            }
+        }
+    }
+}
