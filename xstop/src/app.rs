@@ -15,12 +15,15 @@ mod table;
 pub mod tree;
 mod typing;
 mod view_id;
+pub mod witness;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use xenbus::device::DeviceId;
 use xenbus::device::history::Moment;
+use xenbus::mirror::Mirrored;
 use xenbus::{DomId, StorePath};
 
 pub use effect::{Effect, Ending};
@@ -34,17 +37,18 @@ pub use table::Table;
 pub use typing::{Prompt, Purpose};
 pub use view_id::{Sort, ViewId};
 
-use crate::browse::Browsed;
+use crate::browse::{Browsed, News};
 use crate::config::Config;
 use crate::event::Event;
 use crate::key::{Keymap, Scope};
-use crate::model::{self, Snapshot};
+use crate::model::{self, Change, Shown, Snapshot};
 use crate::text::Charset;
 use crate::theme::{Role, ThemeName};
 use crate::view::device::Doc;
 use crate::view::tree::Manner;
 use nodes::Nodes;
 use tree::Tree;
+use witness::Witness;
 
 /// How long a notice stays.
 const NOTICE: Duration = Duration::from_secs(4);
@@ -92,6 +96,8 @@ pub struct App {
     pub tree: Tree,
     /// Parts of the store that are looked into: ends of a device.
     pub parts: BTreeMap<StorePath, Nodes>,
+    /// Changes of the whole store, while it is followed.
+    pub witness: Witness,
     /// The cursor and the first lines of a device's description.
     pub doc: DocState,
     /// How values are shown.
@@ -108,6 +114,8 @@ pub struct App {
     pub interval: Duration,
     /// What is followed in the store.
     followed: Vec<StorePath>,
+    /// Whose counters are seen.
+    visible: Vec<DeviceId>,
     /// Lines that were typed before, for each purpose.
     typed: BTreeMap<Purpose, Vec<String>>,
 }
@@ -143,7 +151,10 @@ impl App {
     pub fn new(start: Start, config: &Config) -> Self {
         let mut tables = BTreeMap::new();
         for view in ViewId::ALL {
-            let sort = config.sort.get(&view).map_or(view.default_sort(), String::as_str);
+            let sort = config
+                .sort
+                .get(&view)
+                .map_or(view.default_sort(), String::as_str);
             let mut table = Table::new(view, sort);
             if let Some(filter) = config.filter.get(&view) {
                 table.set_filter(view, filter.clone());
@@ -161,6 +172,7 @@ impl App {
             tables,
             tree: Tree::new(start.top),
             parts: BTreeMap::new(),
+            witness: Witness::default(),
             doc: DocState::default(),
             manner: Manner::default(),
             prompt: None,
@@ -169,6 +181,7 @@ impl App {
             has_mouse: start.has_mouse,
             interval: start.interval,
             followed: Vec::new(),
+            visible: Vec::new(),
             typed: BTreeMap::new(),
         }
     }
@@ -176,7 +189,11 @@ impl App {
     /// Something happened at this moment.
     pub fn update(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         self.now = self.now.max(now);
-        if self.notice.as_ref().is_some_and(|notice| notice.until <= self.now) {
+        if self
+            .notice
+            .as_ref()
+            .is_some_and(|notice| notice.until <= self.now)
+        {
             self.notice = None;
         }
         let mut effects = match event {
@@ -195,7 +212,8 @@ impl App {
                 self.browsed(browsed);
                 Vec::new()
             }
-            Event::Signal(signal) => self.signal(signal),
+            Event::Signal(signal_hook::consts::SIGTSTP) => vec![Effect::Suspend],
+            Event::Signal(signal) => vec![Effect::Quit(Ending::Signal(signal))],
             Event::Died(name) => vec![Effect::Quit(Ending::Failed(name))],
             Event::InputEnded => vec![Effect::Quit(Ending::Failed("the terminal is gone".into()))],
         };
@@ -207,7 +225,11 @@ impl App {
     /// The time goes on without anything happening.
     pub fn tick(&mut self, now: Moment) {
         self.now = self.now.max(now);
-        if self.notice.as_ref().is_some_and(|notice| notice.until <= self.now) {
+        if self
+            .notice
+            .as_ref()
+            .is_some_and(|notice| notice.until <= self.now)
+        {
             self.notice = None;
         }
     }
@@ -219,17 +241,37 @@ impl App {
     fn browsed(&mut self, browsed: Browsed) {
         let Browsed { top, news } = browsed;
         if top == *self.tree.top() {
+            self.see(&news);
             self.tree.take(news, self.now);
         } else if self.followed.contains(&top) {
             self.parts.entry(top).or_default().take(news, self.now);
         }
     }
 
-    fn signal(&mut self, signal: i32) -> Vec<Effect> {
-        if signal == signal_hook::consts::SIGTSTP {
-            return vec![Effect::Suspend];
+    /// Remembers what the nodes of the whole store held and hold.
+    fn see(&mut self, news: &News) {
+        let News::Changed(changes) = news else {
+            return;
+        };
+        let value = |node: &Arc<Mirrored>| Shown::of(node.value.known().map(Vec::as_slice));
+        for (path, new) in changes {
+            let old = self.tree.live().get(path);
+            let change = match (old, new) {
+                (Some(old), Some(new)) => Change::Changed {
+                    old: value(old),
+                    new: value(new),
+                },
+                (None, Some(new)) => Change::Added(value(new)),
+                (Some(old), None) => Change::Removed(value(old)),
+                (None, None) => continue,
+            };
+            self.witness.see(path, change, self.now);
         }
-        vec![Effect::Quit(Ending::Signal(signal))]
+        if let Some(table) = self.tables.get_mut(&ViewId::Events)
+            && table.has_filter()
+        {
+            table.made_for = None;
+        }
     }
 
     /// What is shown of the host.
@@ -258,7 +300,9 @@ impl App {
 
     fn table_mut(&mut self) -> &mut Table {
         let view = self.view();
-        self.tables.entry(view).or_insert_with(|| Table::new(view, view.default_sort()))
+        self.tables
+            .entry(view)
+            .or_insert_with(|| Table::new(view, view.default_sort()))
     }
 
     /// The scopes of keys that count now.
@@ -301,9 +345,12 @@ impl App {
         } else if let Some(snapshot) = &snapshot {
             let made_for = Some((self.past.version(), self.place.clone()));
             let place = self.place.clone();
-            let table = self.table_mut();
+            let table = self
+                .tables
+                .entry(view)
+                .or_insert_with(|| Table::new(view, view.default_sort()));
             if !matches!(place, Place::Device(_)) && table.made_for != made_for {
-                let rows = rows::of(snapshot, &place, table);
+                let rows = rows::of(snapshot, &place, table, &self.witness);
                 table.list.set(rows);
                 table.made_for = made_for;
             }
@@ -345,28 +392,71 @@ impl App {
     /// What is to be followed of the store now; told when it differs from before.
     fn wants(&mut self) -> Vec<Effect> {
         let mut wanted = Vec::new();
-        match &self.place {
-            Place::Device(_) => {
-                if let Some(row) = self.device() {
-                    let device = &row.device;
-                    wanted.extend(device.front.known().map(|front| front.path.clone()));
-                    wanted.extend(device.back.known().map(|back| back.path.clone()));
-                }
-            }
-            Place::View(ViewId::Tree) => wanted.push(self.tree.top().clone()),
-            // Coming back to the tree should not begin anew, nor lose the mark.
-            _ if self.followed.contains(self.tree.top()) => wanted.push(self.tree.top().clone()),
-            _ => {}
+        if let Some(row) = self.device() {
+            let device = &row.device;
+            wanted.extend(device.front.known().map(|front| front.path.clone()));
+            wanted.extend(device.back.known().map(|back| back.path.clone()));
         }
-        if matches!(self.place, Place::Device(_)) && self.followed.contains(self.tree.top()) {
+        let is_path = self
+            .prompt
+            .as_ref()
+            .is_some_and(|prompt| prompt.purpose == Purpose::Path);
+        // Once it was wanted it stays: coming back should not begin anew, nor lose the mark. Completion needs it, too,
+        // and the log the values of nodes that the model does not have.
+        if is_path
+            || matches!(self.place, Place::View(ViewId::Tree | ViewId::Events))
+            || self.followed.contains(self.tree.top())
+        {
             wanted.push(self.tree.top().clone());
         }
-        if wanted == self.followed {
-            return Vec::new();
+        let mut effects = Vec::new();
+        if wanted != self.followed {
+            self.parts.retain(|top, _| wanted.contains(top));
+            self.followed.clone_from(&wanted);
+            effects.push(Effect::Follow(wanted));
         }
-        self.parts.retain(|top, _| wanted.contains(top));
-        self.followed.clone_from(&wanted);
-        vec![Effect::Follow(wanted)]
+        let visible = self.visible_devices();
+        if visible != self.visible {
+            self.visible.clone_from(&visible);
+            effects.push(Effect::Visible(visible));
+        }
+        effects
+    }
+
+    /// The devices whose counters are seen.
+    fn visible_devices(&self) -> Vec<DeviceId> {
+        let body = crate::view::regions(self).body;
+        let list = &self.table().list;
+        let rows = list
+            .rows()
+            .iter()
+            .skip(list.offset())
+            .take(crate::view::list_height(self, body));
+        match &self.place {
+            Place::Device(id) => vec![id.clone()],
+            Place::View(ViewId::Tree | ViewId::Events | ViewId::Findings) => Vec::new(),
+            // Rows of domains show sums of their devices.
+            Place::View(ViewId::Overview) => {
+                let Some(snapshot) = self.snapshot() else {
+                    return Vec::new();
+                };
+                let devices = rows.filter_map(|key| match key {
+                    Key::Domain(id) => Some(snapshot.devices_of(*id)),
+                    _ => None,
+                });
+                devices.flatten().map(|row| row.device.id.clone()).collect()
+            }
+            _ => {
+                let mut devices: Vec<DeviceId> = rows
+                    .filter_map(|key| match key {
+                        Key::Device(id) | Key::Ring(id, _) => Some(id.clone()),
+                        _ => None,
+                    })
+                    .collect();
+                devices.dedup();
+                devices
+            }
+        }
     }
 
     /// The domain to which the rows are limited.

@@ -4,7 +4,6 @@
 //! is looked at, in a thread of its own that the screen never waits for.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,7 +52,10 @@ impl Browser {
     ///
     /// # Errors
     /// If the system refuses a thread.
-    pub fn start(client: Client, tell: impl FnMut(Browsed) + Send + 'static) -> Result<Self, Error> {
+    pub fn start(
+        client: Client,
+        tell: impl FnMut(Browsed) + Send + 'static,
+    ) -> Result<Self, Error> {
         let bell = Bell::new();
         let wanted = Arc::new(Mutex::new(Some(Vec::new())));
         let mut work = Work {
@@ -184,7 +186,9 @@ impl Part {
                 MirrorEvent::Dropped(_) => self.is_filled = false,
                 MirrorEvent::Ended => {
                     let why = self.mirror.status().ended;
-                    told.push(News::Failed(why.map_or_else(|| "it has ended".into(), |why| why.to_string())));
+                    told.push(News::Failed(
+                        why.map_or_else(|| "it has ended".into(), |why| why.to_string()),
+                    ));
                 }
                 // Fresh: seen below.
                 _ => {}
@@ -194,7 +198,10 @@ impl Part {
         if is_fresh && !self.is_filled {
             (self.is_filled, self.is_stale) = (true, false);
             let top = self.mirror.top();
-            told.push(News::Filled(self.mirror.look(|view| view.subtree(top).cloned().collect())));
+            told.push(News::Filled(
+                self.mirror
+                    .look(|view| view.subtree(top).cloned().collect()),
+            ));
         } else if self.is_filled && (!changes.is_empty() || (is_fresh && self.is_stale)) {
             self.is_stale &= !is_fresh;
             told.push(News::Changed(changes));

@@ -56,11 +56,14 @@ impl Config {
     /// What is wrong, with line and column.
     pub fn parse(yaml: &str) -> Result<Self, String> {
         // A file of comments only is an empty configuration.
-        let is_empty = yaml.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+        let is_empty = yaml
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
         let config: Self = if is_empty {
             Self::default()
         } else {
-            serde_yaml::from_str(yaml).map_err(|error| escape(error.to_string().as_bytes()).to_string())?
+            serde_yaml::from_str(yaml)
+                .map_err(|error| escape(error.to_string().as_bytes()).to_string())?
         };
         config.check()?;
         Ok(config)
@@ -103,7 +106,11 @@ impl Config {
 
     /// The characters that may be shown, if it says.
     pub fn charset(&self) -> Option<Charset> {
-        Some(if self.ascii? { Charset::Ascii } else { Charset::Unicode })
+        Some(if self.ascii? {
+            Charset::Ascii
+        } else {
+            Charset::Unicode
+        })
     }
 
     /// Time between two readings of counters, if it says.
@@ -120,10 +127,12 @@ impl Config {
             return Err(format!("interval: must be from {least} to {most} seconds"));
         }
         for (view, sort) in &self.sort {
-            view.parse_sort(sort).map_err(|why| format!("sort: {}: {why}", view.word()))?;
+            view.parse_sort(sort)
+                .map_err(|why| format!("sort: {}: {why}", view.word()))?;
         }
         for (view, filter) in &self.filter {
-            view.parse_filter(filter).map_err(|why| format!("filter: {}: {why}", view.word()))?;
+            view.parse_filter(filter)
+                .map_err(|why| format!("filter: {}: {why}", view.word()))?;
         }
         Ok(())
     }
@@ -131,7 +140,11 @@ impl Config {
 
 /// `$XDG_CONFIG_HOME/xstop/config.yaml`, or the same below `~/.config`.
 pub fn default_path() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let base = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
     Some(base.join("xstop/config.yaml"))
 }
@@ -145,11 +158,10 @@ mod tests {
         let text = template();
         assert_eq!(Config::parse(&text).unwrap(), Config::default());
         // Without the comment signs it says the same explicitly.
-        let explicit: String = text
+        let lines = text
             .lines()
-            .map(|line| line.strip_prefix("#: ").unwrap_or(line))
-            .map(|line| format!("{line}\n"))
-            .collect();
+            .map(|line| line.strip_prefix("#: ").unwrap_or(line));
+        let explicit = lines.collect::<Vec<_>>().join("\n");
         let config = Config::parse(&explicit).unwrap();
         assert_eq!(config.keys.len(), crate::key::BINDINGS.len());
         assert!(config.interval.is_some() && config.view.is_some() && !config.sort.is_empty());
@@ -158,7 +170,10 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
         let error = Config::parse("theme: dark\nthem: light\n").unwrap_err();
-        assert!(error.contains("them") && error.contains("line 2"), "{error}");
+        assert!(
+            error.contains("them") && error.contains("line 2"),
+            "{error}"
+        );
         let error = Config::parse("theme: pink\n").unwrap_err();
         assert!(error.contains("pink") && error.contains("dark"), "{error}");
     }

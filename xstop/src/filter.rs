@@ -43,7 +43,10 @@ struct Term {
 #[derive(Clone, Debug)]
 enum Test {
     /// Contains it; the text is in lower case if capitals do not count.
-    Text { text: String, is_exact_case: bool },
+    Text {
+        text: String,
+        is_exact_case: bool,
+    },
     /// Is exactly it.
     Exactly(String),
     Regex(Regex),
@@ -84,8 +87,13 @@ impl Filter {
 
     /// Where text matches one of the plain terms or regular expressions, for highlighting; in bytes.
     pub fn first_match(&self, text: &str) -> Option<std::ops::Range<usize>> {
-        let terms = self.terms.iter().filter(|term| !term.is_negated && term.field.is_none());
-        terms.filter_map(|term| term.test.find(text)).min_by_key(|range| range.start)
+        let terms = self
+            .terms
+            .iter()
+            .filter(|term| !term.is_negated && term.field.is_none());
+        terms
+            .filter_map(|term| term.test.find(text))
+            .min_by_key(|range| range.start)
     }
 }
 
@@ -93,7 +101,9 @@ impl Term {
     fn holds(&self, row: &impl Fields) -> bool {
         let holds = match &self.field {
             None => row.any(&mut |text| self.test.text_passes(text)),
-            Some(name) => row.field(name).is_some_and(|value| self.test.passes(&value)),
+            Some(name) => row
+                .field(name)
+                .is_some_and(|value| self.test.passes(&value)),
         };
         holds != self.is_negated
     }
@@ -110,12 +120,14 @@ impl Test {
 
     fn passes(&self, value: &FieldValue) -> bool {
         match self {
-            Self::Compare(comparison, wanted) => value.number.is_some_and(|number| match comparison {
-                Comparison::Less => number < *wanted,
-                Comparison::LessOrEqual => number <= *wanted,
-                Comparison::More => number > *wanted,
-                Comparison::MoreOrEqual => number >= *wanted,
-            }),
+            Self::Compare(comparison, wanted) => {
+                value.number.is_some_and(|number| match comparison {
+                    Comparison::Less => number < *wanted,
+                    Comparison::LessOrEqual => number <= *wanted,
+                    Comparison::More => number > *wanted,
+                    Comparison::MoreOrEqual => number >= *wanted,
+                })
+            }
             _ => self.text_passes(&value.text),
         }
     }

@@ -153,11 +153,16 @@ mod tests {
         for charset in [Charset::Unicode, Charset::Ascii] {
             let g = Glyphs::of(charset);
             let single = [
-                g.cut, g.ok, g.info, g.warning, g.critical, g.unknown, g.moving, g.changed, g.added, g.removed,
-                g.cursor, g.mark, g.up, g.down, g.arrow, g.link, g.broken, g.closed, g.open, g.dot, g.line, g.bar,
-                g.times, g.step, g.empty, g.gap,
+                g.cut, g.ok, g.info, g.warning, g.critical, g.unknown, g.moving, g.changed,
+                g.added, g.removed, g.cursor, g.mark, g.up, g.down, g.arrow, g.link, g.broken,
+                g.closed, g.open, g.dot, g.line, g.bar, g.times, g.step, g.empty, g.gap,
             ];
-            let all = single.iter().chain(&g.corners).chain(g.eighths).chain(g.levels).chain(&g.scroll);
+            let all = single
+                .iter()
+                .chain(&g.corners)
+                .chain(g.eighths)
+                .chain(g.levels)
+                .chain(&g.scroll);
             for sign in all {
                 assert_eq!(width(sign), 1, "{sign}");
                 assert!(charset == Charset::Unicode || sign.is_ascii(), "{sign}");

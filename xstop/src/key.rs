@@ -197,11 +197,17 @@ mod tests {
         for (binding, keys) in map.rows() {
             assert_eq!(keys.len(), binding.keys.len(), "{}", binding.name);
             for (press, text) in keys.iter().zip(binding.keys) {
-                assert_eq!(press.to_string(), *text, "keys are written as they are shown");
+                assert_eq!(
+                    press.to_string(),
+                    *text,
+                    "keys are written as they are shown"
+                );
             }
             let same = BINDINGS.iter().filter(|other| other.name == binding.name);
             assert_eq!(same.count(), 1, "{}", binding.name);
-            let same = BINDINGS.iter().filter(|other| other.action == binding.action);
+            let same = BINDINGS
+                .iter()
+                .filter(|other| other.action == binding.action);
             assert_eq!(same.count(), 1, "{}", binding.name);
         }
     }
@@ -209,8 +215,15 @@ mod tests {
     #[test]
     fn a_key_with_two_meanings_is_refused_with_both_names() {
         let error = with("freeze", &["q"]).unwrap_err();
-        assert!(error.contains("freeze") && error.contains("quit") && error.contains('q'), "{error}");
-        assert!(with("freeze", &["ctrl-f5x"]).unwrap_err().contains("freeze"));
+        assert!(
+            error.contains("freeze") && error.contains("quit") && error.contains('q'),
+            "{error}"
+        );
+        assert!(
+            with("freeze", &["ctrl-f5x"])
+                .unwrap_err()
+                .contains("freeze")
+        );
         assert!(with("frieze", &["x"]).unwrap_err().contains("freeze"));
         assert!(with("quit", &[]).is_err());
     }
@@ -229,7 +242,10 @@ mod tests {
     fn scopes_decide_what_a_key_means() {
         let map = Keymap::default();
         let sort = map.first(Action::Sort).unwrap();
-        assert_eq!(map.action(sort, &[Scope::Everywhere, Scope::Table]), Some(Action::Sort));
+        assert_eq!(
+            map.action(sort, &[Scope::Everywhere, Scope::Table]),
+            Some(Action::Sort)
+        );
         assert_eq!(map.action(sort, &[Scope::Everywhere, Scope::Tree]), None);
     }
 }

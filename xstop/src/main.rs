@@ -1,3 +1,5 @@
 //! Shows the frontends, backends and rings of a Xen host.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    xstop::run()
+}

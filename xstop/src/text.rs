@@ -1,7 +1,6 @@
 //! Text for a terminal: what others wrote is made harmless, then measured and cut by its width in columns.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use xenbus::value::escape;
@@ -27,13 +26,12 @@ pub fn printable(bytes: &[u8], charset: Charset) -> String {
         for c in chunk.valid().chars() {
             if c.is_ascii() || !stands_alone(c) {
                 let mut utf8 = [0; 4];
-                // Writing to a string cannot fail.
-                drop(write!(shown, "{}", escape(c.encode_utf8(&mut utf8).as_bytes())));
+                shown.push_str(&escape(c.encode_utf8(&mut utf8).as_bytes()).to_string());
             } else {
                 shown.push(c);
             }
         }
-        drop(write!(shown, "{}", escape(chunk.invalid())));
+        shown.push_str(&escape(chunk.invalid()).to_string());
     }
     shown
 }
@@ -109,7 +107,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
         }
         while width(word) > columns {
             // A wide character in a single column would never fit.
-            let at = fit(word, columns).0.max(word.chars().next().map_or(1, char::len_utf8));
+            let at = fit(word, columns)
+                .0
+                .max(word.chars().next().map_or(1, char::len_utf8));
             lines.push(word[..at].to_owned());
             word = &word[at..];
         }

@@ -284,15 +284,11 @@ fn attributes(role: Role) -> Modifier {
         | Role::Accent
         | Role::Prompt => Modifier::empty(),
         Role::Dim | Role::Faint => Modifier::DIM,
-        Role::Title
-        | Role::Header
-        | Role::Warning
-        | Role::Key
-        | Role::Added
-        | Role::GaugeHigh => Modifier::BOLD,
-        Role::Sorted => Modifier::BOLD.union(Modifier::UNDERLINED),
+        Role::Title | Role::Header | Role::Warning | Role::Key | Role::Added | Role::GaugeHigh => {
+            Modifier::BOLD
+        }
         Role::Selected | Role::Tab | Role::Banner => Modifier::REVERSED,
-        Role::Critical => Modifier::BOLD.union(Modifier::UNDERLINED),
+        Role::Critical | Role::Sorted => Modifier::BOLD.union(Modifier::UNDERLINED),
         Role::Changed => Modifier::BOLD.union(Modifier::ITALIC),
         Role::Removed => Modifier::CROSSED_OUT,
         Role::Match => Modifier::UNDERLINED,
@@ -315,26 +311,22 @@ impl Palette {
             Role::Text => style,
             Role::Dim => grey(self.dim),
             Role::Faint => grey(self.faint),
-            Role::Accent | Role::Title => style.fg(self.accent),
+            Role::Accent | Role::Title | Role::Prompt => style.fg(self.accent),
             Role::Header => grey(self.dim).add_modifier(Modifier::BOLD),
             Role::Sorted => plain.fg(self.accent).add_modifier(Modifier::BOLD),
             Role::Selected => on(self.selected, style),
-            Role::Ok => style.fg(self.ok),
+            Role::Ok | Role::Added => style.fg(self.ok),
             Role::Info => style.fg(self.info),
             Role::Warning => plain.fg(self.warning).add_modifier(Modifier::BOLD),
             Role::Critical => plain.fg(self.critical).add_modifier(Modifier::BOLD),
-            Role::Changed => style.fg(self.warning),
-            Role::Added => style.fg(self.ok),
+            Role::Changed | Role::GaugeHigh => style.fg(self.warning),
             Role::Removed => style.fg(self.critical),
             Role::Gauge => style.fg(self.gauge),
-            Role::GaugeHigh => style.fg(self.warning),
             Role::Spark => style.fg(self.spark),
-            Role::Key => style.fg(self.key),
+            Role::Key | Role::Match => style.fg(self.key),
             Role::Tab => on(self.selected, style)
                 .fg(self.accent)
                 .add_modifier(Modifier::BOLD),
-            Role::Prompt => style.fg(self.accent),
-            Role::Match => style.fg(self.key),
             Role::Banner => on(self.raised, style)
                 .fg(self.warning)
                 .add_modifier(Modifier::BOLD),

@@ -13,7 +13,11 @@ pub fn bytes(value: f64) -> String {
 }
 
 fn scaled(value: f64, units: &[&str]) -> String {
-    let mut value = if value.is_finite() { value.max(0.0) } else { 0.0 };
+    let mut value = if value.is_finite() {
+        value.max(0.0)
+    } else {
+        0.0
+    };
     let mut units = units.iter().peekable();
     let mut unit = units.next().copied().unwrap_or_default();
     // What would be rounded up to a thousand belongs to the next unit.
@@ -142,9 +146,15 @@ mod tests {
             (259_200, "3d", 86_400),
         ] {
             let elapsed = of(seconds);
-            assert_eq!((elapsed.text.as_str(), elapsed.until_next.as_secs()), (text, next));
+            assert_eq!(
+                (elapsed.text.as_str(), elapsed.until_next.as_secs()),
+                (text, next)
+            );
         }
-        assert_eq!(time_of_day(Duration::from_millis(86_400_000 + 3_661_005)), "01:01:01.005");
+        assert_eq!(
+            time_of_day(Duration::from_millis(86_400_000 + 3_661_005)),
+            "01:01:01.005"
+        );
     }
 
     proptest! {

@@ -55,7 +55,8 @@ pub fn regions(app: &App) -> Regions {
     let bottom = u16::from(has_footer);
     let rest = height.saturating_sub(top + bottom);
     let body = row(top, rest);
-    let has_frame = width >= FRAME.0 && height >= FRAME.1 && app.place != Place::View(ViewId::Overview);
+    let has_frame =
+        width >= FRAME.0 && height >= FRAME.1 && app.place != Place::View(ViewId::Overview);
     let inside = Rect {
         x: 1,
         y: top + 1,
@@ -67,7 +68,11 @@ pub fn regions(app: &App) -> Regions {
         tabs: if has_tabs { row(1, 1) } else { Rect::default() },
         frame: has_frame.then_some(body),
         body: if has_frame { inside } else { body },
-        footer: if has_footer { row(height - 1, 1) } else { Rect::default() },
+        footer: if has_footer {
+            row(height - 1, 1)
+        } else {
+            Rect::default()
+        },
     }
 }
 
@@ -98,24 +103,25 @@ pub fn look(app: &App) -> Look {
 pub fn draw(app: &App, buffer: &mut Buffer) -> Option<Duration> {
     let look = look(app);
     let regions = regions(app);
-    let mut canvas = |area: Rect| -> Rect { area.intersection(buffer.area) };
-    let (header, tabs, footer, body) =
-        (canvas(regions.header), canvas(regions.tabs), canvas(regions.footer), canvas(regions.body));
     if app.size.1 <= 1 {
-        header::draw_line(&mut Canvas::new(buffer, header, &look), app);
+        header::draw_line(&mut Canvas::new(buffer, regions.header, &look), app);
     } else {
-        header::draw(&mut Canvas::new(buffer, header, &look), app);
+        header::draw(&mut Canvas::new(buffer, regions.header, &look), app);
     }
-    header::draw_tabs(&mut Canvas::new(buffer, tabs, &look), app);
+    header::draw_tabs(&mut Canvas::new(buffer, regions.tabs, &look), app);
     if let Some(frame) = regions.frame {
         let (title, remark) = header::title(app, &look);
         Canvas::new(buffer, frame, &look).frame(&title, &remark);
     }
-    draw_body(&mut Canvas::new(buffer, body, &look), app);
-    footer::draw(&mut Canvas::new(buffer, footer, &look), app);
+    draw_body(&mut Canvas::new(buffer, regions.body, &look), app);
+    footer::draw(&mut Canvas::new(buffer, regions.footer, &look), app);
     match app.overlay {
-        Some(Overlay::Help { offset }) => help::draw(&mut Canvas::new(buffer, buffer.area, &look), app, offset),
-        Some(Overlay::Sort { selected }) => sort::draw(&mut Canvas::new(buffer, buffer.area, &look), app, selected),
+        Some(Overlay::Help { offset }) => {
+            help::draw(&mut Canvas::new(buffer, buffer.area, &look), app, offset);
+        }
+        Some(Overlay::Sort { selected }) => {
+            sort::draw(&mut Canvas::new(buffer, buffer.area, &look), app, selected);
+        }
         None => {}
     }
     if let Some(notice) = &app.notice {
@@ -137,7 +143,8 @@ fn draw_body(canvas: &mut Canvas<'_>, app: &App) {
         Place::View(ViewId::Overview) => overview::draw(canvas, app, snapshot),
         Place::Device(id) => {
             if app.device().is_some() {
-                app.describe(canvas.width()).draw(canvas, app.doc.cursor, app.doc.offsets);
+                app.describe(canvas.width())
+                    .draw(canvas, app.doc.cursor, app.doc.offsets);
             } else {
                 let text = format!("{id} is not there (any more)");
                 canvas.put(1, 0, &text, Role::Warning);
@@ -195,9 +202,14 @@ pub fn target(app: &App, x: u16, y: u16) -> Option<Target> {
             (line < doc.lines.len()).then_some(Target::Row(line))
         }
         Place::View(ViewId::Tree) if body.contains(at) => {
-            let split = tree::split(usize::from(body.width), usize::from(body.height), app.manner.is_expanded);
+            let split = tree::split(
+                usize::from(body.width),
+                usize::from(body.height),
+                app.manner.is_expanded,
+            );
             let (column, row) = (usize::from(x - body.x), usize::from(y - body.y));
-            let row = (column < split.list.0 && row < split.list.1).then(|| app.tree.list.offset() + row)?;
+            let row = (column < split.list.0 && row < split.list.1)
+                .then(|| app.tree.list.offset() + row)?;
             (row < app.tree.list.rows().len()).then_some(Target::Row(row))
         }
         _ => sheet::target(app, table_area(app, body), at),

@@ -82,7 +82,11 @@ impl App {
             Action::Slower => return self.pace(2.0),
             Action::Mouse => {
                 self.has_mouse = !self.has_mouse;
-                let word = if self.has_mouse { "mouse on" } else { "mouse off: select text with it" };
+                let word = if self.has_mouse {
+                    "mouse on"
+                } else {
+                    "mouse off: select text with it"
+                };
                 self.say(word, Role::Info);
                 return vec![Effect::Mouse(self.has_mouse)];
             }
@@ -136,7 +140,8 @@ impl App {
 
     fn left(&mut self) {
         let is_tree = self.place == Place::View(ViewId::Tree);
-        if !(is_tree && self.tree.close()) && !self.trail.is_empty() {
+        let has_closed = is_tree && self.tree.close();
+        if !has_closed && !self.trail.is_empty() {
             self.leave();
         }
     }
@@ -159,10 +164,12 @@ impl App {
             }
             Place::View(ViewId::Tree) => self.tree.toggle(),
             _ => match self.table().list.selected().cloned() {
-                Some(Key::Domain(id)) => self.enter(Place::Domain(id)),
-                Some(Key::Device(id) | Key::Ring(id, _)) => self.enter(Place::Device(id)),
-                Some(Key::Finding(_, Subject::Device(id))) => self.enter(Place::Device(id)),
-                Some(Key::Finding(_, Subject::Domain(id))) => self.enter(Place::Domain(id)),
+                Some(Key::Domain(id) | Key::Finding(_, Subject::Domain(id))) => {
+                    self.enter(Place::Domain(id));
+                }
+                Some(Key::Device(id) | Key::Ring(id, _) | Key::Finding(_, Subject::Device(id))) => {
+                    self.enter(Place::Device(id));
+                }
                 Some(Key::Change(_)) => {
                     if let Some(path) = self.selected_path() {
                         self.go_to_path(&path);
@@ -176,7 +183,10 @@ impl App {
     /// Shows a node in the tree.
     pub(super) fn go_to_path(&mut self, path: &StorePath) {
         if !path.is_within(self.tree.top()) {
-            self.say(format!("{path} is outside of what can be read here"), Role::Warning);
+            self.say(
+                format!("{path} is outside of what can be read here"),
+                Role::Warning,
+            );
             return;
         }
         let there = self.tree.go_to(path);
@@ -184,7 +194,10 @@ impl App {
             self.say(format!("{path} is not there (any more)"), Role::Warning);
         }
         // A filter would hide where it leads.
-        let table = self.tables.entry(ViewId::Tree).or_insert_with(|| super::Table::new(ViewId::Tree, ""));
+        let table = self
+            .tables
+            .entry(ViewId::Tree)
+            .or_insert_with(|| super::Table::new(ViewId::Tree, ""));
         table.set_filter(ViewId::Tree, String::new());
         self.enter(Place::View(ViewId::Tree));
     }
@@ -193,7 +206,9 @@ impl App {
         if self.table().has_filter() && !matches!(self.place, Place::Device(_)) {
             let view = self.view();
             self.table_mut().set_filter(view, String::new());
-        } else if self.place == Place::View(ViewId::Tree) && (self.tree.only_changes || self.tree.is_flat) {
+        } else if self.place == Place::View(ViewId::Tree)
+            && (self.tree.only_changes || self.tree.is_flat)
+        {
             self.tree.set_flat(false);
         } else if self.past.is_frozen() && self.trail.is_empty() {
             self.past.go_on();
@@ -224,7 +239,8 @@ impl App {
                 let body = crate::view::regions(self).body;
                 let doc = self.describe(usize::from(body.width));
                 let line = doc.lines.get(self.doc.cursor);
-                line.and_then(|line| line.path.clone()).or_else(|| front(id))
+                line.and_then(|line| line.path.clone())
+                    .or_else(|| front(id))
             }
             Place::View(ViewId::Tree) => self.tree.selected().cloned(),
             _ => match self.table().list.selected()? {
@@ -235,11 +251,15 @@ impl App {
                         row.finding.id == *name && row.finding.subject == *subject
                     };
                     let row = snapshot?.findings.iter().find(is)?;
-                    row.finding.evidence.first().map(|evidence| evidence.path.clone())
+                    row.finding
+                        .evidence
+                        .first()
+                        .map(|evidence| evidence.path.clone())
                 }
                 Key::Change(number) => {
                     let mut log = snapshot?.log.iter().rev();
-                    log.find(|row| row.number == *number).map(|row| row.path.clone())
+                    log.find(|row| row.number == *number)
+                        .map(|row| row.path.clone())
                 }
             },
         }
@@ -259,15 +279,25 @@ impl App {
         let found = if self.place == Place::View(ViewId::Tree) {
             let filter = &self.table().filter.clone();
             if filter.is_empty() {
-                self.say("n goes to the next match of a filter: type / first", Role::Info);
+                self.say(
+                    "n goes to the next match of a filter: type / first",
+                    Role::Info,
+                );
                 return;
             }
             let nodes = self.tree.nodes().clone();
             self.tree.list.seek(is_forward, |path| {
-                nodes.get(path).is_some_and(|node| filter.passes(&super::tree::Row(node)))
+                nodes
+                    .get(path)
+                    .is_some_and(|node| filter.passes(&super::tree::Row(node)))
             })
-        } else if let (Some(snapshot), false) = (self.snapshot().cloned(), matches!(self.place, Place::Device(_))) {
-            self.table_mut().list.seek(is_forward, |key| rows::is_in_trouble(&snapshot, key))
+        } else if let (Some(snapshot), false) = (
+            self.snapshot().cloned(),
+            matches!(self.place, Place::Device(_)),
+        ) {
+            self.table_mut()
+                .list
+                .seek(is_forward, |key| rows::is_in_trouble(&snapshot, key))
         } else {
             return;
         };
@@ -278,9 +308,15 @@ impl App {
 
     fn sort_by(&mut self, by: isize) {
         let names = crate::view::sortable(self.view());
-        let at = self.table().sort.as_ref().and_then(|sort| names.iter().position(|name| *name == sort.column));
+        let at = self
+            .table()
+            .sort
+            .as_ref()
+            .and_then(|sort| names.iter().position(|name| *name == sort.column));
         let count = names.len().max(1);
-        let at = at.map_or(0, |at| at.wrapping_add(count).wrapping_add_signed(by) % count);
+        let at = at.map_or(0, |at| {
+            at.wrapping_add(count).wrapping_add_signed(by) % count
+        });
         if let Some(column) = names.get(at) {
             self.sort_on(column);
         }
@@ -294,7 +330,10 @@ impl App {
             // Of numbers the greatest are of interest, of names the first.
             _ => super::fields::is_number(self.view(), column),
         };
-        self.table_mut().set_sort(Sort { column, is_reversed });
+        self.table_mut().set_sort(Sort {
+            column,
+            is_reversed,
+        });
     }
 
     fn reverse(&mut self) {
@@ -312,13 +351,12 @@ impl App {
     }
 
     fn look_back(&mut self, by: isize) {
-        if let Some(snapshot) = self.snapshot()
-            && snapshot.link.is_replay
-        {
-            // Handled by whoever plays the recording, which knows more than is kept here.
-        }
         if !self.past.step(by) {
-            let word = if by < 0 { "nothing older is kept" } else { "this is the present: = goes on" };
+            let word = if by < 0 {
+                "nothing older is kept"
+            } else {
+                "this is the present: = goes on"
+            };
             self.say(word, Role::Info);
         }
     }
@@ -327,7 +365,10 @@ impl App {
         let [least, most] = INTERVALS;
         let seconds = (self.interval.as_secs_f64() * factor).clamp(least, most);
         self.interval = Duration::from_secs_f64(seconds);
-        self.say(format!("counters are read every {seconds:.1} s"), Role::Info);
+        self.say(
+            format!("counters are read every {seconds:.1} s"),
+            Role::Info,
+        );
         vec![Effect::Interval(self.interval)]
     }
 }

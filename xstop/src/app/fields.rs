@@ -77,8 +77,12 @@ impl<R: Columns> Fields for In<'_, R> {
     fn any(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
         let scene = Scene::of(self.0);
         // Numbers and severities are asked for by name.
-        let words = R::TABLE.iter().filter(|column| matches!(column.unit, Unit::Text | Unit::State));
-        words.into_iter().any(|column| test(&(column.get)(&scene, self.1).plain()))
+        let words = R::TABLE
+            .iter()
+            .filter(|column| matches!(column.unit, Unit::Text | Unit::State));
+        words
+            .into_iter()
+            .any(|column| test(&(column.get)(&scene, self.1).plain()))
     }
 
     fn field(&self, name: &str) -> Option<FieldValue> {
@@ -109,7 +113,9 @@ impl Fields for Logged<'_> {
     fn any(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
         test(self.0.path.as_str())
             || self.values().into_iter().flatten().any(|shown| {
-                shown.bytes().is_some_and(|bytes| test(&xenbus::value::escape(bytes).to_string()))
+                shown
+                    .bytes()
+                    .is_some_and(|bytes| test(&xenbus::value::escape(bytes).to_string()))
             })
     }
 

@@ -106,7 +106,9 @@ impl<K: PartialEq + Clone> List<K> {
             let step = if is_forward { step } else { count - step };
             (self.cursor + step) % count
         });
-        let found = at.into_iter().find(|at| self.rows.get(*at).is_some_and(&passes));
+        let found = at
+            .into_iter()
+            .find(|at| self.rows.get(*at).is_some_and(&passes));
         if let Some(at) = found {
             self.go(at);
         }
@@ -118,7 +120,10 @@ impl<K: PartialEq + Clone> List<K> {
         let height = height.max(1);
         let most = self.rows.len().saturating_sub(height);
         let lowest = (self.cursor + 1).saturating_sub(height);
-        self.offset = self.offset.clamp(lowest, self.cursor.max(lowest)).min(most.max(lowest));
+        self.offset = self
+            .offset
+            .clamp(lowest, self.cursor.max(lowest))
+            .min(most.max(lowest));
     }
 
     /// Moves the window without the cursor, as far as the cursor stays in it.
@@ -145,7 +150,11 @@ mod tests {
         list.set(vec!["c", "x", "y", "b"]);
         assert_eq!(list.selected(), Some(&"b"));
         list.set(vec!["c", "x"]);
-        assert_eq!(list.selected(), Some(&"x"), "its row is gone: the place stays");
+        assert_eq!(
+            list.selected(),
+            Some(&"x"),
+            "its row is gone: the place stays"
+        );
         list.set(vec![]);
         assert_eq!((list.selected(), list.cursor()), (None, 0));
     }

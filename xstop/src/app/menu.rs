@@ -29,15 +29,17 @@ impl App {
     }
 
     pub(super) fn overlay_key(&mut self, press: Press) -> Vec<Effect> {
-        let action = self.settings.keymap.action(press, &[Scope::Everywhere, Scope::Table]);
+        let action = self
+            .settings
+            .keymap
+            .action(press, &[Scope::Everywhere, Scope::Table]);
         match (action, self.overlay) {
             (Some(Action::Suspend | Action::Redraw | Action::Theme), _) => {
                 return action.map_or_else(Vec::new, |action| self.act(action));
             }
-            (Some(Action::Quit | Action::Back | Action::Left), _) => self.overlay = None,
-            (Some(Action::Help), Some(Overlay::Help { .. })) => self.overlay = None,
-            (Some(Action::Sort), Some(Overlay::Sort { .. })) => self.overlay = None,
-            (Some(Action::Open | Action::Right), Some(Overlay::Help { .. })) => self.overlay = None,
+            (Some(Action::Quit | Action::Back | Action::Left), _)
+            | (Some(Action::Help | Action::Open | Action::Right), Some(Overlay::Help { .. }))
+            | (Some(Action::Sort), Some(Overlay::Sort { .. })) => self.overlay = None,
             (Some(Action::Open | Action::Right), Some(Overlay::Sort { selected })) => {
                 self.overlay = None;
                 if let Some(column) = crate::view::sortable(self.view()).get(selected) {

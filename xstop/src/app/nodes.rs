@@ -27,7 +27,7 @@ pub enum Condition {
 /// Nodes of a part of the store, and when each was last seen to change.
 #[derive(Clone, Debug, Default)]
 pub struct Nodes {
-    nodes: BTreeMap<StorePath, Arc<Mirrored>>,
+    all: BTreeMap<StorePath, Arc<Mirrored>>,
     changed: BTreeMap<StorePath, Moment>,
     /// What the nodes that differ were at the mark; `None` if they were not there.
     before: BTreeMap<StorePath, Option<Arc<Mirrored>>>,
@@ -55,7 +55,7 @@ impl Nodes {
             News::Filled(nodes) => self.fill(nodes, now),
             News::Changed(changes) => {
                 for (path, node) in changes {
-                    self.set(path, node, now);
+                    self.set(path, node.as_ref(), now);
                 }
                 self.condition = Condition::Fresh;
             }
@@ -71,27 +71,35 @@ impl Nodes {
     fn fill(&mut self, nodes: Vec<Arc<Mirrored>>, now: Moment) {
         let is_first = self.condition == Condition::Waiting;
         self.condition = Condition::Fresh;
-        let nodes: BTreeMap<_, _> = nodes.into_iter().map(|node| (node.path.clone(), node)).collect();
+        let nodes: BTreeMap<_, _> = nodes
+            .into_iter()
+            .map(|node| (node.path.clone(), node))
+            .collect();
         if is_first {
-            self.nodes = nodes;
+            self.all = nodes;
             return;
         }
-        let gone: Vec<StorePath> = self.nodes.keys().filter(|path| !nodes.contains_key(path)).cloned().collect();
+        let gone: Vec<StorePath> = self
+            .all
+            .keys()
+            .filter(|path| !nodes.contains_key(path))
+            .cloned()
+            .collect();
         for path in gone {
             self.set(path, None, now);
         }
         for (path, node) in nodes {
-            self.set(path, Some(node), now);
+            self.set(path, Some(&node), now);
         }
     }
 
-    fn set(&mut self, path: StorePath, node: Option<Arc<Mirrored>>, now: Moment) {
-        let old = match &node {
-            Some(node) => self.nodes.insert(path.clone(), Arc::clone(node)),
-            None => self.nodes.remove(&path),
+    fn set(&mut self, path: StorePath, node: Option<&Arc<Mirrored>>, now: Moment) {
+        let old = match node {
+            Some(node) => self.all.insert(path.clone(), Arc::clone(node)),
+            None => self.all.remove(&path),
         };
         let alike = |a: &Mirrored, b: &Mirrored| a.value == b.value && a.perms == b.perms;
-        let is_same = match (&old, &node) {
+        let is_same = match (&old, node) {
             (Some(old), Some(new)) => alike(old, new),
             (None, None) => true,
             _ => false,
@@ -101,7 +109,7 @@ impl Nodes {
         }
         let before = self.before.entry(path.clone()).or_insert(old);
         // Back to what it was at the mark: no difference any more.
-        let is_back = match (&*before, &node) {
+        let is_back = match (&*before, node) {
             (Some(old), Some(new)) => alike(old, new),
             (None, None) => true,
             _ => false,
@@ -127,17 +135,17 @@ impl Nodes {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.nodes.len()
+        self.all.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.all.is_empty()
     }
 
     /// A node.
     pub fn get(&self, path: &StorePath) -> Option<&Arc<Mirrored>> {
-        self.nodes.get(path)
+        self.all.get(path)
     }
 
     /// A node's value, if it is there and can be read.
@@ -147,7 +155,7 @@ impl Nodes {
 
     /// All of them, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Mirrored>> {
-        self.nodes.values()
+        self.all.values()
     }
 
     /// When a node was last seen to change, if that was seen.
@@ -156,14 +164,18 @@ impl Nodes {
     }
 
     /// Paths that differ from the mark, what they were, and what they are.
-    pub fn differences(&self) -> impl Iterator<Item = (&StorePath, Option<&Arc<Mirrored>>, Option<&Arc<Mirrored>>)> {
-        self.before.iter().map(|(path, before)| (path, before.as_ref(), self.nodes.get(path)))
+    pub fn differences(
+        &self,
+    ) -> impl Iterator<Item = (&StorePath, Option<&Arc<Mirrored>>, Option<&Arc<Mirrored>>)> {
+        self.before
+            .iter()
+            .map(|(path, before)| (path, before.as_ref(), self.all.get(path)))
     }
 
     /// How a path differs from the mark.
     pub fn difference(&self, path: &StorePath) -> Option<Difference> {
         let before = self.before.get(path)?;
-        Some(match (before, self.nodes.get(path)) {
+        Some(match (before, self.all.get(path)) {
             (None, _) => Difference::Added,
             (Some(_), None) => Difference::Removed,
             (Some(_), Some(_)) => Difference::Changed,
@@ -182,7 +194,7 @@ impl Nodes {
 
     /// The first node at or after a bound.
     pub fn first(&self, from: Bound<&StorePath>) -> Option<&Arc<Mirrored>> {
-        let mut range = self.nodes.range::<StorePath, _>((from, Bound::Unbounded));
+        let mut range = self.all.range::<StorePath, _>((from, Bound::Unbounded));
         range.next().map(|(_, node)| node)
     }
 
@@ -192,7 +204,7 @@ impl Nodes {
         match StorePath::parse(format!("{path}-")) {
             Ok(next) if !path.is_root() => self.first(Bound::Included(&next)),
             _ => self
-                .nodes
+                .all
                 .range::<StorePath, _>((Bound::Excluded(path), Bound::Unbounded))
                 .map(|(_, node)| node)
                 .find(|node| !node.path.is_within(path)),
@@ -201,16 +213,21 @@ impl Nodes {
 
     /// Whether a node has children.
     pub fn has_children(&self, path: &StorePath) -> bool {
-        self.first(Bound::Excluded(path)).is_some_and(|node| node.path.is_within(path))
+        self.first(Bound::Excluded(path))
+            .is_some_and(|node| node.path.is_within(path))
     }
 
     /// Names of the children of a node.
     pub fn children(&self, path: &StorePath) -> Vec<&str> {
         let mut names = Vec::new();
-        let mut next = self.first(Bound::Excluded(path)).filter(|node| node.path.is_within(path));
+        let mut next = self
+            .first(Bound::Excluded(path))
+            .filter(|node| node.path.is_within(path));
         while let Some(node) = next {
             names.extend(node.path.name());
-            next = self.after_all_below(&node.path).filter(|node| node.path.is_within(path));
+            next = self
+                .after_all_below(&node.path)
+                .filter(|node| node.path.is_within(path));
         }
         names
     }
@@ -243,8 +260,18 @@ pub(crate) mod tests {
 
     fn filled() -> Nodes {
         let mut nodes = Nodes::default();
-        let all = [("/", ""), ("/a", ""), ("/a/b", "1"), ("/a/b/c", ""), ("/a-b", ""), ("/b", "")];
-        nodes.take(News::Filled(all.map(|(path, value)| node(path, value)).into()), at(1));
+        let all = [
+            ("/", ""),
+            ("/a", ""),
+            ("/a/b", "1"),
+            ("/a/b/c", ""),
+            ("/a-b", ""),
+            ("/b", ""),
+        ];
+        nodes.take(
+            News::Filled(all.map(|(path, value)| node(path, value)).into()),
+            at(1),
+        );
         nodes
     }
 
@@ -254,7 +281,10 @@ pub(crate) mod tests {
         assert_eq!(nodes.children(&StorePath::root()), ["a", "a-b", "b"]);
         assert_eq!(nodes.children(&path("/a")), ["b"]);
         assert!(nodes.has_children(&path("/a/b")) && !nodes.has_children(&path("/a-b")));
-        assert_eq!(nodes.after_all_below(&path("/a")).unwrap().path, path("/a-b"));
+        assert_eq!(
+            nodes.after_all_below(&path("/a")).unwrap().path,
+            path("/a-b")
+        );
     }
 
     #[test]

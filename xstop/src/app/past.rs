@@ -25,9 +25,12 @@ impl Past {
         }
         // Several within the least distance replace each other: what they have passed on is in the log.
         let is_close = self.moments.len() > 1
-            && self.moments.get(self.moments.len() - 2).is_some_and(|before| {
-                snapshot.now.since(before.now) < std::time::Duration::from_millis(900)
-            });
+            && self
+                .moments
+                .get(self.moments.len() - 2)
+                .is_some_and(|before| {
+                    snapshot.now.since(before.now) < std::time::Duration::from_millis(900)
+                });
         if is_close && self.shown != Some(self.moments.len() - 1) {
             self.moments.pop_back();
         }

@@ -37,7 +37,10 @@ impl Line {
     /// A line that begins with this text.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { at: text.len(), text }
+        Self {
+            at: text.len(),
+            text,
+        }
     }
 
     /// What was typed.

@@ -6,9 +6,10 @@ use xenbus::DomId;
 use xenbus::device::{DeviceId, Subject};
 
 use super::fields::{Columns, In, Logged};
+use super::witness::Witness;
 use super::{Place, Table, ViewId};
 use crate::column::{RingRow, Value};
-use crate::filter::{Fields, Filter};
+use crate::filter::Filter;
 use crate::model::Snapshot;
 
 /// What a row is about; stays the same while rows come, go and move.
@@ -27,7 +28,12 @@ pub enum Key {
 }
 
 /// The rows of a place; how many there would be without the filter is noted in the table.
-pub(super) fn of(snapshot: &Snapshot, place: &Place, table: &mut Table) -> Vec<Key> {
+pub(super) fn of(
+    snapshot: &Snapshot,
+    place: &Place,
+    table: &mut Table,
+    witness: &Witness,
+) -> Vec<Key> {
     let filter = &table.filter;
     let domain = match place {
         Place::Domain(id) => Some(*id),
@@ -54,14 +60,22 @@ pub(super) fn of(snapshot: &Snapshot, place: &Place, table: &mut Table) -> Vec<K
                 (0..device.rings().len()).map(row)
             });
             sift(snapshot, filter, table, rings, |row| {
-                (Key::Ring(row.device.device.id.clone(), row.number), Arc::new(row))
+                (
+                    Key::Ring(row.device.device.id.clone(), row.number),
+                    Arc::new(row),
+                )
             })
         }
         ViewId::Findings => sift(snapshot, filter, table, snapshot.findings.iter(), |row| {
-            (Key::Finding(row.finding.id, row.finding.subject.clone()), Arc::clone(row))
+            (
+                Key::Finding(row.finding.id, row.finding.subject.clone()),
+                Arc::clone(row),
+            )
         }),
         ViewId::Events => {
-            let passes = |row: &&crate::model::LogRow| filter.is_empty() || filter.passes(&Logged(row));
+            let passes = |row: &&crate::model::LogRow| {
+                filter.is_empty() || filter.passes(&Logged(&witness.complete(row)))
+            };
             let rows = snapshot.log.iter().filter(passes);
             let rows = rows.map(|row| (Key::Change(row.number), None)).collect();
             (snapshot.log.len(), rows)
@@ -70,16 +84,19 @@ pub(super) fn of(snapshot: &Snapshot, place: &Place, table: &mut Table) -> Vec<K
     };
     table.all = all;
     let is_known = |entry: &Option<Value>| entry.as_ref().is_some_and(Value::is_known);
-    let value = |entry: &Option<Value>| entry.as_ref().unwrap_or(&Value::None);
     if let Some(sort) = &table.sort {
         // What is not known comes last either way.
         rows.sort_by(|(_, a), (_, b)| match sort.is_reversed {
             _ if is_known(a) != is_known(b) => is_known(b).cmp(&is_known(a)),
-            true => value(b).order(value(a)),
-            false => value(a).order(value(b)),
+            true => order(b.as_ref(), a.as_ref()),
+            false => order(a.as_ref(), b.as_ref()),
         });
     }
     rows.into_iter().map(|(key, _)| key).collect()
+}
+
+fn order(a: Option<&Value>, b: Option<&Value>) -> std::cmp::Ordering {
+    a.unwrap_or(&Value::None).order(b.unwrap_or(&Value::None))
 }
 
 type Entry = (Key, Option<Value>);
@@ -110,7 +127,9 @@ fn sift<R, T: Columns>(
 pub(super) fn is_in_trouble(snapshot: &Snapshot, key: &Key) -> bool {
     match key {
         Key::Domain(id) => snapshot.domain(*id).is_some_and(|row| row.findings > 0),
-        Key::Device(id) | Key::Ring(id, _) => snapshot.device(id).is_some_and(|row| !row.findings.is_empty()),
+        Key::Device(id) | Key::Ring(id, _) => snapshot
+            .device(id)
+            .is_some_and(|row| !row.findings.is_empty()),
         Key::Finding(..) | Key::Change(_) => true,
     }
 }

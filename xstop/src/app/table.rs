@@ -36,7 +36,11 @@ pub(super) static EMPTY: Table = Table {
 impl Table {
     /// A table in an order as the configuration writes it.
     pub fn new(view: ViewId, sort: &str) -> Self {
-        let list = if view == ViewId::Events { List::at_end() } else { List::default() };
+        let list = if view == ViewId::Events {
+            List::at_end()
+        } else {
+            List::default()
+        };
         Self {
             list,
             sort: view.parse_sort(sort).ok(),

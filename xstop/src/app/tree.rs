@@ -43,7 +43,11 @@ impl Tree {
     /// The tree below a node; the store's own places are open.
     pub fn new(top: StorePath) -> Self {
         let mut open: BTreeSet<StorePath> = [top.clone()].into();
-        open.extend(["/local", "/local/domain"].iter().filter_map(|path| StorePath::parse(path).ok()));
+        open.extend(
+            ["/local", "/local/domain"]
+                .iter()
+                .filter_map(|path| StorePath::parse(path).ok()),
+        );
         Self {
             top,
             live: Nodes::default(),
@@ -66,6 +70,11 @@ impl Tree {
     /// What is shown.
     pub fn nodes(&self) -> &Nodes {
         self.frozen.as_deref().unwrap_or(&self.live)
+    }
+
+    /// The nodes as they are, whatever is shown.
+    pub fn live(&self) -> &Nodes {
+        &self.live
     }
 
     /// Takes news in.
@@ -135,7 +144,8 @@ impl Tree {
                 .differences()
                 .filter(|(path, before, now)| {
                     let node = now.or(*before);
-                    filter.is_empty() || node.is_some_and(|node| filter.passes(&Row(node)))
+                    filter.is_empty()
+                        || node.is_some_and(|node| filter.passes(&Row(node)))
                         || filter.passes(&Bare(path))
                 })
                 .map(|(path, ..)| path.clone())
@@ -150,7 +160,9 @@ impl Tree {
             for node in passing {
                 let mut path = Some(node.path.clone());
                 // Directories that are there already have theirs, too.
-                while let Some(next) = path.filter(|path| path.is_within(&self.top) && rows.insert(path.clone())) {
+                while let Some(next) =
+                    path.filter(|path| path.is_within(&self.top) && rows.insert(path.clone()))
+                {
                     path = next.parent();
                 }
             }
@@ -266,7 +278,11 @@ impl Tree {
     /// What the path that is being typed can be completed to: the common beginning of the names that fit.
     pub fn complete(&self, text: &str) -> Option<String> {
         let (directory, start) = text.rsplit_once('/')?;
-        let path = if directory.is_empty() { Ok(StorePath::root()) } else { StorePath::parse(directory) };
+        let path = if directory.is_empty() {
+            Ok(StorePath::root())
+        } else {
+            StorePath::parse(directory)
+        };
         let names = self.nodes().children(&path.ok()?);
         let mut fitting = names.into_iter().filter(|name| name.starts_with(start));
         let first = fitting.next()?;
@@ -274,7 +290,11 @@ impl Tree {
         let mut is_only = true;
         for name in fitting {
             is_only = false;
-            let length = common.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+            let length = common
+                .bytes()
+                .zip(name.bytes())
+                .take_while(|(a, b)| a == b)
+                .count();
             common = common.get(..length)?;
         }
         let mut full = format!("{directory}/{common}");
@@ -292,7 +312,11 @@ pub struct Row<'a>(pub &'a Arc<Mirrored>);
 impl Fields for Row<'_> {
     fn any(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
         test(self.0.path.as_str())
-            || self.0.value.known().is_some_and(|value| test(&escape(value).to_string()))
+            || self
+                .0
+                .value
+                .known()
+                .is_some_and(|value| test(&escape(value).to_string()))
     }
 
     fn field(&self, name: &str) -> Option<FieldValue> {
@@ -349,8 +373,19 @@ mod tests {
 
     fn tree() -> Tree {
         let mut tree = Tree::new(StorePath::root());
-        let all = ["/", "/local", "/local/domain", "/local/domain/0", "/local/domain/0/name", "/tool", "/vm"];
-        tree.take(News::Filled(all.map(|path| node(path, "x")).into()), Moment::default());
+        let all = [
+            "/",
+            "/local",
+            "/local/domain",
+            "/local/domain/0",
+            "/local/domain/0/name",
+            "/tool",
+            "/vm",
+        ];
+        tree.take(
+            News::Filled(all.map(|path| node(path, "x")).into()),
+            Moment::default(),
+        );
         tree.refresh(&Filter::default(), "");
         tree
     }
@@ -362,7 +397,14 @@ mod tests {
     #[test]
     fn nodes_open_and_close_and_the_cursor_goes_to_the_parent() {
         let mut tree = tree();
-        let closed = ["/", "/local", "/local/domain", "/local/domain/0", "/tool", "/vm"];
+        let closed = [
+            "/",
+            "/local",
+            "/local/domain",
+            "/local/domain/0",
+            "/tool",
+            "/vm",
+        ];
         assert_eq!(shown(&tree), closed);
         tree.list.go(3);
         assert!(tree.open());
@@ -382,14 +424,23 @@ mod tests {
         tree.refresh(&Filter::parse("name:name", FIELDS).unwrap(), "name:name");
         assert_eq!(
             shown(&tree),
-            ["/", "/local", "/local/domain", "/local/domain/0", "/local/domain/0/name"]
+            [
+                "/",
+                "/local",
+                "/local/domain",
+                "/local/domain/0",
+                "/local/domain/0/name"
+            ]
         );
     }
 
     #[test]
     fn a_path_is_gone_to_as_far_as_it_exists_and_completed() {
         let mut tree = tree();
-        assert_eq!(tree.go_to(&path("/local/domain/0/nothing")), Some(path("/local/domain/0")));
+        assert_eq!(
+            tree.go_to(&path("/local/domain/0/nothing")),
+            Some(path("/local/domain/0"))
+        );
         tree.refresh(&Filter::default(), "");
         assert_eq!(tree.selected(), Some(&path("/local/domain/0")));
         assert_eq!(tree.complete("/lo").as_deref(), Some("/local/"));
@@ -399,7 +450,10 @@ mod tests {
     #[test]
     fn changes_since_the_mark_are_listed_with_what_is_gone() {
         let mut tree = tree();
-        let changes = vec![(path("/vm"), None), (path("/tool"), Some(node("/tool", "y")))];
+        let changes = vec![
+            (path("/vm"), None),
+            (path("/tool"), Some(node("/tool", "y"))),
+        ];
         tree.mark(Moment::default());
         tree.take(News::Changed(changes), Moment::default());
         tree.set_only_changes(true);

@@ -39,10 +39,6 @@ impl App {
             self.say("a device has no rows to filter", Role::Info);
             return;
         }
-        if purpose == Purpose::Path {
-            // Completion needs the names.
-            self.wants_tree();
-        }
         self.prompt = Some(Prompt {
             purpose,
             before: text.clone(),
@@ -113,7 +109,11 @@ impl App {
             }
             Purpose::Filter => {}
             Purpose::Path => {
-                let trimmed = if text.len() > 1 { text.trim_end_matches('/') } else { &text };
+                let trimmed = if text.len() > 1 {
+                    text.trim_end_matches('/')
+                } else {
+                    &text
+                };
                 match StorePath::parse(trimmed) {
                     Ok(path) if trimmed.starts_with('/') => self.go_to_path(&path),
                     Ok(_) => self.say("a path begins with /", Role::Warning),
@@ -135,12 +135,19 @@ impl App {
         let Some(prompt) = &mut self.prompt else {
             return;
         };
-        let lines = self.typed.get(&prompt.purpose).map(Vec::as_slice).unwrap_or_default();
+        let lines = self
+            .typed
+            .get(&prompt.purpose)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let next = match prompt.recalled {
             None if by > 0 => Some(0),
             None => return,
             Some(0) if by < 0 => None,
-            Some(at) => Some(at.saturating_add_signed(by).min(lines.len().saturating_sub(1))),
+            Some(at) => Some(
+                at.saturating_add_signed(by)
+                    .min(lines.len().saturating_sub(1)),
+            ),
         };
         let text = match next {
             Some(at) => lines.iter().rev().nth(at),

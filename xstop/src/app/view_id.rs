@@ -7,7 +7,9 @@ use crate::filter::{Filter, Mistake};
 use crate::key::Action;
 
 /// A view of the host.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ViewId {
     /// The host and its domains.
@@ -86,7 +88,7 @@ impl ViewId {
     pub fn step(self, by: isize) -> Self {
         let count = Self::ALL.len();
         let at = Self::ALL.iter().position(|view| *view == self).unwrap_or(0);
-        let at = at.wrapping_add_signed(by) % count;
+        let at = (at + count).wrapping_add_signed(by) % count;
         Self::ALL.get(at).copied().unwrap_or_default()
     }
 
@@ -103,8 +105,7 @@ impl ViewId {
     /// How it is sorted at first, as in the configuration.
     pub fn default_sort(self) -> &'static str {
         match self {
-            Self::Overview => "domid",
-            Self::Devices => "domid",
+            Self::Overview | Self::Devices => "domid",
             Self::Rings => "-fill",
             Self::Findings => "-severity",
             Self::Events | Self::Tree => "",
@@ -122,9 +123,16 @@ impl ViewId {
         };
         let names = self.field_names();
         match names.iter().find(|known| **known == name) {
-            Some(column) if self.has_columns() => Ok(Sort { column, is_reversed }),
+            Some(column) if self.has_columns() => Ok(Sort {
+                column,
+                is_reversed,
+            }),
             _ if !self.has_columns() => Err("it cannot be sorted".into()),
-            _ => Err(format!("no column \"{}\"; columns: {}", name.escape_default(), names.join(" "))),
+            _ => Err(format!(
+                "no column \"{}\"; columns: {}",
+                name.escape_default(),
+                names.join(" ")
+            )),
         }
     }
 

@@ -1,7 +1,5 @@
 //! The configuration as `--print-config` shows it.
 
-use std::fmt::Write as _;
-
 use super::INTERVALS;
 use crate::app::ViewId;
 use crate::key::BINDINGS;
@@ -15,7 +13,9 @@ pub fn template() -> String {
         text.push('\n');
     };
     line("# Configuration of xstop: ~/.config/xstop/config.yaml, or --config FILE.");
-    line("# Take away the \"#: \" before a line to use it. Options of the command line count more.");
+    line(
+        "# Take away the \"#: \" before a line to use it. Options of the command line count more.",
+    );
     line("");
     line("# auto, dark, light, neutral, ansi, ansi-light or mono");
     line("#: theme: auto");
@@ -23,7 +23,9 @@ pub fn template() -> String {
     line("#: ascii: false");
     line("# Whether the mouse is on from the start.");
     line("#: mouse: false");
-    line(&format!("# Seconds between two readings of counters, from {least} to {most}."));
+    line(&format!(
+        "# Seconds between two readings of counters, from {least} to {most}."
+    ));
     line("#: interval: 1");
     let views: Vec<&str> = ViewId::ALL.iter().map(|view| view.word()).collect();
     line(&format!("# The first view: {}.", views.join(", ")));
@@ -42,12 +44,12 @@ pub fn template() -> String {
     line("# Keys, for each action a list; an empty one takes its keys away.");
     line("#: keys:");
     for binding in BINDINGS {
-        let mut keys = String::new();
-        for (at, key) in binding.keys.iter().enumerate() {
-            let comma = if at > 0 { ", " } else { "" };
-            // Writing to a string cannot fail.
-            drop(write!(keys, "{comma}\"{key}\""));
-        }
+        let keys: Vec<String> = binding
+            .keys
+            .iter()
+            .map(|key| format!("\"{key}\""))
+            .collect();
+        let keys = keys.join(", ");
         line(&format!("#   {}", binding.help));
         line(&format!("#:   {}: [{keys}]", binding.name));
     }

@@ -81,13 +81,17 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         };
         let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
         if !is_name {
             return Ok(None);
         }
         if !fields.contains(&name) {
             let names = fields.join(" ");
-            return Err(format!("no field \"{name}\" here; fields: {names} (or quote the text)"));
+            return Err(format!(
+                "no field \"{name}\" here; fields: {names} (or quote the text)"
+            ));
         }
         self.at += name.len() + 1;
         Ok(Some(name.to_owned()))
@@ -124,7 +128,10 @@ impl<'a> Cursor<'a> {
             });
         }
         let is_exact_case = text.bytes().any(|b| b.is_ascii_uppercase());
-        Ok(Test::Text { text, is_exact_case })
+        Ok(Test::Text {
+            text,
+            is_exact_case,
+        })
     }
 
     fn regex(&mut self) -> Result<Test, String> {

@@ -49,7 +49,11 @@ fn text_regex_negation_and_fields_work_together() {
     assert_eq!(passing("Web"), ["Web two"]);
     assert_eq!(passing("!web"), ["db"]);
     assert_eq!(passing("/^.b$/"), ["db"]);
-    assert_eq!(passing("/clos"), ["db"], "a pattern that is still being typed counts");
+    assert_eq!(
+        passing("/clos"),
+        ["db"],
+        "a pattern that is still being typed counts"
+    );
     assert_eq!(passing("state:conn !two"), ["web"]);
     assert_eq!(passing("name:=web"), ["web"]);
     assert_eq!(passing("name:/WEB|db/"), ["db"]);
@@ -67,7 +71,10 @@ fn mistakes_say_what_and_where() {
     assert!(unknown.reason.contains("nmae") && unknown.reason.contains("state"));
     for text in ["/(/", "age:>much", "\"open", "name:", "!", "/x{99999999}/"] {
         let mistake = mistake(text);
-        assert!(!mistake.reason.is_empty() && !mistake.reason.contains('\n'), "{text}");
+        assert!(
+            !mistake.reason.is_empty() && !mistake.reason.contains('\n'),
+            "{text}"
+        );
     }
 }
 

@@ -45,10 +45,16 @@ impl Press {
         let mut chars = rest.chars();
         let code = match (chars.next(), chars.as_str()) {
             (Some(c), "") if !c.is_control() && c != ' ' => Some(KeyCode::Char(c)),
-            (Some('F' | 'f'), number) => number.parse().ok().filter(|n| (1..=24).contains(n)).map(KeyCode::F),
+            (Some('F' | 'f'), number) => number
+                .parse()
+                .ok()
+                .filter(|n| (1..=24).contains(n))
+                .map(KeyCode::F),
             _ => None,
         };
-        let named = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(rest));
+        let named = NAMES
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(rest));
         match code.or(named.map(|(_, code)| *code)) {
             Some(code) => Ok(Self { code, modifiers }),
             None => Err(format!("\"{}\" is no key", text.escape_default())),
@@ -85,12 +91,15 @@ impl Press {
 }
 
 fn modifier(text: &str) -> Option<(KeyModifiers, &str)> {
-    [("ctrl-", KeyModifiers::CONTROL), ("alt-", KeyModifiers::ALT)]
-        .into_iter()
-        .find_map(|(name, modifier)| {
-            let (head, rest) = text.split_at_checked(name.len())?;
-            (head.eq_ignore_ascii_case(name) && !rest.is_empty()).then_some((modifier, rest))
-        })
+    [
+        ("ctrl-", KeyModifiers::CONTROL),
+        ("alt-", KeyModifiers::ALT),
+    ]
+    .into_iter()
+    .find_map(|(name, modifier)| {
+        let (head, rest) = text.split_at_checked(name.len())?;
+        (head.eq_ignore_ascii_case(name) && !rest.is_empty()).then_some((modifier, rest))
+    })
 }
 
 impl fmt::Display for Press {
@@ -117,7 +126,19 @@ mod tests {
 
     #[test]
     fn keys_are_read_and_written_alike() {
-        for text in ["q", "G", "/", "-", "Ctrl-c", "Alt-x", "Ctrl-Alt-z", "F12", "PgUp", "Shift-Tab", "Space"] {
+        for text in [
+            "q",
+            "G",
+            "/",
+            "-",
+            "Ctrl-c",
+            "Alt-x",
+            "Ctrl-Alt-z",
+            "F12",
+            "PgUp",
+            "Shift-Tab",
+            "Space",
+        ] {
             assert_eq!(Press::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Press::parse("pgup"), Press::parse("PgUp"));

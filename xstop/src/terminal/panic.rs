@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// From now on a panic in any thread restores the terminal, prints its message, and then calls `told` with the
 /// thread's name.
-pub fn restore_before_panics(told: impl Fn(String) + Send + Sync + 'static) {
+pub(crate) fn restore_before_panics(told: impl Fn(String) + Send + Sync + 'static) {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let until = Instant::now() + PATIENCE;
@@ -20,7 +20,9 @@ pub fn restore_before_panics(told: impl Fn(String) + Send + Sync + 'static) {
         let guard = loop {
             match SENDING.try_lock() {
                 Ok(guard) => break Some(guard),
-                Err(TryLockError::Poisoned(poisoned)) => break Some(PoisonError::into_inner(poisoned)),
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    break Some(PoisonError::into_inner(poisoned));
+                }
                 Err(TryLockError::WouldBlock) if Instant::now() >= until => break None,
                 Err(TryLockError::WouldBlock) => thread::yield_now(),
             }

@@ -142,14 +142,22 @@ mod tests {
             no_color: true,
             ..xterm
         };
-        for mono in [silent, surroundings("dumb", ""), surroundings("vt100", ""), surroundings("", "")] {
+        for mono in [
+            silent,
+            surroundings("dumb", ""),
+            surroundings("vt100", ""),
+            surroundings("", ""),
+        ] {
             assert_eq!(mono.theme(|| unreachable!("no colours")), ThemeName::Mono);
         }
     }
 
     #[test]
     fn signs_beyond_ascii_need_a_utf8_locale_and_a_font() {
-        assert_eq!(surroundings("xterm", "de_DE.UTF-8").charset(), Charset::Unicode);
+        assert_eq!(
+            surroundings("xterm", "de_DE.UTF-8").charset(),
+            Charset::Unicode
+        );
         assert_eq!(surroundings("xterm", "C.utf8").charset(), Charset::Unicode);
         assert_eq!(surroundings("xterm", "C").charset(), Charset::Ascii);
         assert_eq!(surroundings("linux", "C.UTF-8").charset(), Charset::Ascii);

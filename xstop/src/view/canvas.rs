@@ -143,7 +143,11 @@ impl<'a> Canvas<'a> {
             height: to(height),
         };
         let area = if x >= self.width() || y >= self.height() {
-            Rect { width: 0, height: 0, ..self.area }
+            Rect {
+                width: 0,
+                height: 0,
+                ..self.area
+            }
         } else {
             area.intersection(self.area)
         };
@@ -231,7 +235,12 @@ impl<'a> Canvas<'a> {
             self.put(0, y, g.bar, Role::Faint);
             self.put(w - 1, y, g.bar, Role::Faint);
         }
-        self.put(0, h - 1, &format!("{bottom_left}{line}{bottom_right}"), Role::Faint);
+        self.put(
+            0,
+            h - 1,
+            &format!("{bottom_left}{line}{bottom_right}"),
+            Role::Faint,
+        );
         let blank = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
         let mut end = 1;
         if !title.is_empty() {
@@ -262,7 +271,11 @@ impl<'a> Canvas<'a> {
         let start = (room * first).div_ceil((all - seen).max(1)).min(room);
         for y in 0..height {
             let is_thumb = (start..start + length).contains(&y);
-            let (sign, role) = if is_thumb { (thumb, Role::Dim) } else { (track, Role::Faint) };
+            let (sign, role) = if is_thumb {
+                (thumb, Role::Dim)
+            } else {
+                (track, Role::Faint)
+            };
             self.put(self.width() - 1, y, sign, role);
         }
     }
@@ -282,14 +295,22 @@ pub fn gauge(look: &Look, columns: usize, share: f64) -> Vec<Span<'static>> {
     )]
     let filled = (share * all as f64).round() as usize;
     // What is not nothing is seen.
-    let filled = if share > 0.0 { filled.max(1) } else { 0 };
+    let filled = if share > 0.0 {
+        filled.max(1).min(all)
+    } else {
+        0
+    };
     let (full, part) = (filled / steps, filled % steps);
     let mut bar = g.eighths.last().copied().unwrap_or_default().repeat(full);
     if part > 0 {
         bar.push_str(g.eighths[part - 1]);
     }
     let rest = columns.saturating_sub(full + usize::from(part > 0));
-    let role = if share >= 0.75 { Role::GaugeHigh } else { Role::Gauge };
+    let role = if share >= 0.75 {
+        Role::GaugeHigh
+    } else {
+        Role::Gauge
+    };
     vec![
         look.span(bar, role),
         look.span(g.empty.repeat(rest), Role::Faint),
@@ -322,7 +343,14 @@ pub fn spark(look: &Look, columns: usize, samples: &[Option<f64>]) -> Span<'stat
 }
 
 /// One row (0 is the uppermost) of a chart of several, right-aligned, scaled to `most`.
-pub fn chart_row(look: &Look, columns: usize, rows: usize, row: usize, samples: &[Option<f64>], most: f64) -> Span<'static> {
+pub fn chart_row(
+    look: &Look,
+    columns: usize,
+    rows: usize,
+    row: usize,
+    samples: &[Option<f64>],
+    most: f64,
+) -> Span<'static> {
     let g = look.glyphs;
     let shown = &samples[samples.len().saturating_sub(columns)..];
     let below = rows.saturating_sub(row + 1) * g.levels.len();
@@ -354,7 +382,11 @@ mod tests {
     use crate::theme::ThemeName;
 
     fn look() -> Look {
-        Look::new(Theme::new(ThemeName::Mono), Charset::Unicode, Moment::default())
+        Look::new(
+            Theme::new(ThemeName::Mono),
+            Charset::Unicode,
+            Moment::default(),
+        )
     }
 
     fn text(spans: &[Span<'_>]) -> String {

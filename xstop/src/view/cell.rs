@@ -1,8 +1,9 @@
 //! How single facts look, wherever they are shown.
 
-use xenbus::device::ring::Ring;
+use xenbus::StorePath;
 use xenbus::device::layout::{Capacity, Unit};
-use xenbus::device::{Reading, Seen, Severity, XenbusState};
+use xenbus::device::ring::Ring;
+use xenbus::device::{Reading, Seen, Severity, XenbusState, explain};
 
 use super::canvas::Look;
 use crate::model::DeviceRow;
@@ -69,6 +70,15 @@ pub fn health(look: &Look, row: &DeviceRow) -> (&'static str, Role) {
     }
 }
 
+/// What a value says beyond itself, in a word or two: "Connected", "512 MiB"; not what only repeats it.
+pub fn meaning(path: &StorePath, value: &[u8]) -> Option<String> {
+    let says = explain(path, Some(value))?.says?;
+    let brief = says.split(" (").next().unwrap_or_default();
+    let repeats = brief.split(' ').any(|word| word.as_bytes() == value);
+    let is_flag = matches!(brief, "yes" | "no");
+    (!value.is_empty() && !repeats && !is_flag).then(|| brief.to_owned())
+}
+
 /// How much a ring holds: "256", "1024 in 2048 out", or why that is not known.
 pub fn capacity(ring: &Ring) -> String {
     match ring.capacity {
@@ -108,10 +118,18 @@ pub fn geometry(look: &Look, rings: &[Ring]) -> String {
     let alike = rings.iter().filter(|ring| is_alike(ring)).count();
     let entries = match first.capacity {
         Capacity::Requests(entries) => entries.to_string(),
-        Capacity::Duplex { into_guest, from_guest, .. } => format!("{into_guest}+{from_guest}"),
+        Capacity::Duplex {
+            into_guest,
+            from_guest,
+            ..
+        } => format!("{into_guest}+{from_guest}"),
         Capacity::InThePage | Capacity::Unknown => "?".into(),
     };
     let rest = rings.len() - alike;
-    let more = if rest > 0 { format!("+{rest}") } else { String::new() };
+    let more = if rest > 0 {
+        format!("+{rest}")
+    } else {
+        String::new()
+    };
     format!("{alike}{times}{}p{times}{entries}{more}", pages(first))
 }

@@ -58,7 +58,11 @@ impl Doc {
     pub fn new(subject: &Subject<'_>, look: &Look, columns: usize) -> Self {
         let is_wide = columns >= WIDE;
         let left_columns = if is_wide { columns / 2 } else { columns };
-        let right_columns = if is_wide { columns - left_columns - 1 } else { columns };
+        let right_columns = if is_wide {
+            columns - left_columns - 1
+        } else {
+            columns
+        };
         let mut left = Page::new(look, left_columns);
         ends::write(&mut left, subject);
         findings::write(&mut left, subject);
@@ -93,7 +97,12 @@ impl Doc {
             }
             let cursor = cursor.checked_sub(self.left).unwrap_or(usize::MAX);
             let rest = w.saturating_sub(width + 1);
-            draw_column(&mut canvas.part(width + 1, 0, rest, h), right, cursor, offsets[1]);
+            draw_column(
+                &mut canvas.part(width + 1, 0, rest, h),
+                right,
+                cursor,
+                offsets[1],
+            );
         }
     }
 
@@ -150,7 +159,10 @@ impl<'a> Page<'a> {
             self.lines.push(DocLine::default());
         }
         let g = self.look.glyphs;
-        let rest = self.columns.saturating_sub(title.len() + 1).min(self.columns);
+        let rest = self
+            .columns
+            .saturating_sub(title.len() + 1)
+            .min(self.columns);
         self.say(vec![
             self.look.span(format!("{title} "), Role::Title),
             self.look.span(g.line.repeat(rest), Role::Faint),
@@ -171,7 +183,10 @@ impl<'a> Page<'a> {
     fn text(&mut self, text: &str, role: Role, indent: usize) {
         let room = self.columns.saturating_sub(indent).max(10);
         for line in crate::text::wrap(text, room) {
-            self.say(vec![self.look.span(format!("{}{line}", " ".repeat(indent)), role)]);
+            self.say(vec![
+                self.look
+                    .span(format!("{}{line}", " ".repeat(indent)), role),
+            ]);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use ratatui::text::Span;
 use xenbus::device::Seen;
+use xenbus::device::class::Handshake;
 use xenbus::device::history::StateLog;
 
 use super::canvas::{Look, gauge, spark};
@@ -35,7 +36,7 @@ const fn column(
 }
 
 /// The columns.
-pub const COLUMNS: &[Column<DeviceRow>] = &[
+pub(super) const COLUMNS: &[Column<DeviceRow>] = &[
     column("worst", "", Left, (1, 1), 0, |scene, row, _| {
         let (sign, role) = health(scene.look, row);
         vec![scene.look.span(sign, role)]
@@ -44,34 +45,82 @@ pub const COLUMNS: &[Column<DeviceRow>] = &[
         let name = scene.snapshot.name_of(row.device.id.domain());
         vec![scene.look.span(scene.look.cut(&name, width), Role::Accent)]
     }),
-    column("device", "Device", Left, (10, 16), 0, |scene, row, width| {
-        let look = scene.look;
-        let kind = look.foreign(row.device.id.kind().as_bytes());
-        let label = look.foreign(row.device.label().as_bytes());
-        let rest = width.saturating_sub(kind.len() + 1);
-        vec![
-            look.span(kind, Role::Dim),
-            look.span(format!(" {}", look.cut(&label, rest)), Role::Text),
-        ]
-    }),
-    column("backend", "Served by", Left, (9, 16), 2, |scene, row, width| {
-        let look = scene.look;
-        match row.backend_domain() {
-            Some(id) => vec![look.span(look.cut(&scene.snapshot.name_of(id), width), Role::Dim)],
-            None => vec![look.span("nobody", Role::Critical)],
-        }
-    }),
-    column("front_state", "Frontend", Left, (11, 14), 0, |scene, row, width| {
-        state(scene.look, row.device.front_seen(), &row.past.front, width)
-    }),
+    column(
+        "device",
+        "Device",
+        Left,
+        (10, 16),
+        0,
+        |scene, row, width| {
+            let look = scene.look;
+            let kind = look.foreign(row.device.id.kind().as_bytes());
+            let label = look.foreign(row.device.label().as_bytes());
+            let rest = width.saturating_sub(kind.len() + 1);
+            vec![
+                look.span(kind, Role::Dim),
+                look.span(format!(" {}", look.cut(&label, rest)), Role::Text),
+            ]
+        },
+    ),
+    column(
+        "backend",
+        "Served by",
+        Left,
+        (9, 16),
+        2,
+        |scene, row, width| {
+            let look = scene.look;
+            match row.backend_domain() {
+                Some(id) => {
+                    vec![look.span(look.cut(&scene.snapshot.name_of(id), width), Role::Dim)]
+                }
+                None => vec![look.span("nobody", Role::Critical)],
+            }
+        },
+    ),
+    column(
+        "front_state",
+        "Frontend",
+        Left,
+        (14, 15),
+        0,
+        |scene, row, width| {
+            let is_told = row.device.class.handshake == Handshake::Usual;
+            state(
+                scene.look,
+                row.device.front_seen(),
+                &row.past.front,
+                width,
+                is_told,
+            )
+        },
+    ),
     column("match", "", Left, (1, 1), 1, |scene, row, _| {
         let g = scene.look.glyphs;
-        let (sign, role) = if row.device.is_settled() { (g.link, Role::Ok) } else { (g.broken, Role::Warning) };
+        let (sign, role) = if row.device.is_settled() {
+            (g.link, Role::Ok)
+        } else {
+            (g.broken, Role::Warning)
+        };
         vec![scene.look.span(sign, role)]
     }),
-    column("back_state", "Backend", Left, (11, 14), 0, |scene, row, width| {
-        state(scene.look, row.device.back_seen(), &row.past.back, width)
-    }),
+    column(
+        "back_state",
+        "Backend",
+        Left,
+        (14, 15),
+        0,
+        |scene, row, width| {
+            let is_told = row.device.class.handshake != Handshake::Silent;
+            state(
+                scene.look,
+                row.device.back_seen(),
+                &row.past.back,
+                width,
+                is_told,
+            )
+        },
+    ),
     column("age", "Age", Right, (6, 6), 0, |scene, row, _| {
         let look = scene.look;
         vec![look.span(look.age(row.age(look.now)), Role::Dim)]
@@ -80,7 +129,9 @@ pub const COLUMNS: &[Column<DeviceRow>] = &[
         let look = scene.look;
         vec![look.span(look.cut(&geometry(look, row.rings()), width), Role::Dim)]
     }),
-    column("fill", "In use", Left, (10, 18), 2, |scene, row, width| in_use(scene.look, row, width)),
+    column("fill", "In use", Left, (10, 18), 3, |scene, row, width| {
+        in_use(scene.look, row, width)
+    }),
     column("requests", "Req/s", Right, (5, 6), 4, |scene, row, _| {
         rate(scene.look, row.flow().requests, units::count)
     }),
@@ -90,20 +141,46 @@ pub const COLUMNS: &[Column<DeviceRow>] = &[
     column("from_guest", "Out/s", Right, (7, 8), 4, |scene, row, _| {
         rate(scene.look, row.flow().from_guest, units::bytes)
     }),
-    column("activity", "Activity", Left, (8, 40), 5, |scene, row, width| {
-        let samples = row.traffic.as_ref().map_or_else(Vec::new, |traffic| {
-            let steps = traffic.series.steps(scene.snapshot.now, STEP, width, STEP * 12, |point: &Point| point.bytes);
-            steps.into_iter().map(|sample| sample.map(f64::from)).collect()
-        });
-        vec![spark(scene.look, width, &samples)]
-    }),
+    column(
+        "activity",
+        "Activity",
+        Left,
+        (8, 40),
+        5,
+        |scene, row, width| {
+            let samples = row.traffic.as_ref().map_or_else(Vec::new, |traffic| {
+                let steps = traffic.series.steps(
+                    scene.snapshot.now,
+                    STEP,
+                    width,
+                    STEP * 12,
+                    |point: &Point| point.bytes,
+                );
+                steps
+                    .into_iter()
+                    .map(|sample| sample.map(f64::from))
+                    .collect()
+            });
+            vec![spark(scene.look, width, &samples)]
+        },
+    ),
 ];
 
-fn state(look: &Look, seen: Seen, past: &StateLog, width: usize) -> Vec<Span<'static>> {
+/// What an end shows. In classes whose states say nothing it is only mentioned.
+fn state(
+    look: &Look,
+    seen: Seen,
+    past: &StateLog,
+    width: usize,
+    is_told: bool,
+) -> Vec<Span<'static>> {
+    let text = look.cut(&seen.to_string(), width.saturating_sub(2));
+    if !is_told {
+        return vec![look.span(format!("{} {text}", look.glyphs.unknown), Role::Dim)];
+    }
     let changed = past.entries().next_back().filter(|entry| entry.is_exact);
     let is_fresh = changed.is_some_and(|entry| look.is_fresh(entry.since));
     let role = state_role(seen);
-    let text = look.cut(&seen.to_string(), width.saturating_sub(2));
     vec![
         look.span(format!("{} ", state_sign(look, seen)), role),
         look.span(text, if is_fresh { Role::Changed } else { role }),
@@ -120,7 +197,7 @@ fn in_use(look: &Look, row: &DeviceRow, width: usize) -> Vec<Span<'static>> {
 }
 
 /// A rate; nothing is not zero.
-pub fn rate(look: &Look, value: Option<f64>, text: fn(f64) -> String) -> Vec<Span<'static>> {
+pub(super) fn rate(look: &Look, value: Option<f64>, text: fn(f64) -> String) -> Vec<Span<'static>> {
     match value {
         None => vec![look.span(look.glyphs.unknown, Role::Faint)],
         Some(value) => {

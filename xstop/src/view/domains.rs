@@ -31,7 +31,7 @@ const fn column(
 }
 
 /// The columns.
-pub const COLUMNS: &[Column<DomainRow>] = &[
+pub(super) const COLUMNS: &[Column<DomainRow>] = &[
     column("worst", "", Left, (1, 1), 0, |scene, row, _| {
         let look = scene.look;
         let sign = if row.worst.is_none() && row.devices.connected < row.devices.total {
@@ -61,27 +61,38 @@ pub const COLUMNS: &[Column<DomainRow>] = &[
         let text = known.unwrap_or_else(|| scene.look.glyphs.unknown.into());
         vec![scene.look.span(text, Role::Dim)]
     }),
-    column("devices", "Devices", Left, (9, 18), 0, |scene, row, width| {
-        let look = scene.look;
-        let counts = row.devices;
-        if counts.total == 0 {
-            return vec![look.span(look.glyphs.unknown, Role::Faint)];
-        }
-        let signs = [
-            (counts.connected, look.glyphs.ok, Role::Ok),
-            (counts.connecting, look.glyphs.moving, Role::Info),
-            (counts.closing, look.glyphs.warning, Role::Warning),
-            (counts.broken, look.glyphs.critical, Role::Critical),
-            (counts.hidden, look.glyphs.unknown, Role::Dim),
-        ];
-        // One sign per device says more than numbers, where they fit.
-        if counts.total <= width {
+    column(
+        "devices",
+        "Devices",
+        Left,
+        (9, 18),
+        0,
+        |scene, row, width| {
+            let look = scene.look;
+            let counts = row.devices;
+            if counts.total == 0 {
+                return vec![look.span(look.glyphs.unknown, Role::Faint)];
+            }
+            let signs = [
+                (counts.connected, look.glyphs.ok, Role::Ok),
+                (counts.connecting, look.glyphs.moving, Role::Info),
+                (counts.closing, look.glyphs.warning, Role::Warning),
+                (counts.broken, look.glyphs.critical, Role::Critical),
+                (counts.hidden, look.glyphs.unknown, Role::Dim),
+            ];
+            // One sign per device says more than numbers, where they fit.
+            if counts.total <= width {
+                let shown = signs.into_iter().filter(|(count, ..)| *count > 0);
+                return shown
+                    .map(|(count, sign, role)| look.span(sign.repeat(count), role))
+                    .collect();
+            }
             let shown = signs.into_iter().filter(|(count, ..)| *count > 0);
-            return shown.map(|(count, sign, role)| look.span(sign.repeat(count), role)).collect();
-        }
-        let shown = signs.into_iter().filter(|(count, ..)| *count > 0);
-        shown.map(|(count, sign, role)| look.span(format!("{sign}{count} "), role)).collect()
-    }),
+            shown
+                .map(|(count, sign, role)| look.span(format!("{sign}{count} "), role))
+                .collect()
+        },
+    ),
     column("serves", "Serves", Right, (6, 6), 2, |scene, row, _| {
         let (text, role) = match row.serves {
             0 => (scene.look.glyphs.unknown.to_owned(), Role::Faint),
@@ -93,24 +104,42 @@ pub const COLUMNS: &[Column<DomainRow>] = &[
         let look = scene.look;
         match row.findings {
             0 => vec![look.span(look.glyphs.unknown, Role::Faint)],
-            count => vec![look.span(count.to_string(), severity_role(row.worst.or(Some(Severity::Info))))],
+            count => vec![look.span(
+                count.to_string(),
+                severity_role(row.worst.or(Some(Severity::Info))),
+            )],
         }
     }),
     column("vcpus", "VCPUs", Right, (5, 5), 5, |scene, row, _| {
         let look = scene.look;
-        let text = row.domain.vcpus.known().filter(|vcpus| vcpus.total > 0).map(|vcpus| {
-            if vcpus.online == vcpus.total {
-                vcpus.total.to_string()
-            } else {
-                format!("{}/{}", vcpus.online, vcpus.total)
-            }
-        });
-        vec![look.span(text.unwrap_or_else(|| look.glyphs.unknown.into()), Role::Text)]
+        let text = row
+            .domain
+            .vcpus
+            .known()
+            .filter(|vcpus| vcpus.total > 0)
+            .map(|vcpus| {
+                if vcpus.online == vcpus.total {
+                    vcpus.total.to_string()
+                } else {
+                    format!("{}/{}", vcpus.online, vcpus.total)
+                }
+            });
+        vec![look.span(
+            text.unwrap_or_else(|| look.glyphs.unknown.into()),
+            Role::Text,
+        )]
     }),
     column("memory", "Memory", Right, (8, 8), 4, |scene, row, _| {
         let look = scene.look;
-        let text = row.domain.memory_target.known().map(|kib| units::memory(*kib));
-        vec![look.span(text.unwrap_or_else(|| look.glyphs.unknown.into()), Role::Text)]
+        let text = row
+            .domain
+            .memory_target
+            .known()
+            .map(|kib| units::memory(*kib));
+        vec![look.span(
+            text.unwrap_or_else(|| look.glyphs.unknown.into()),
+            Role::Text,
+        )]
     }),
     column("age", "Up", Right, (6, 6), 1, |scene, row, _| {
         let look = scene.look;
@@ -120,8 +149,12 @@ pub const COLUMNS: &[Column<DomainRow>] = &[
     column("requests", "Req/s", Right, (5, 6), 5, |scene, row, _| {
         rate(scene.look, row.flow.requests, units::count)
     }),
-    column("into_guest", "In/s", Right, (7, 8), 4, |scene, row, _| rate(scene.look, row.flow.into_guest, units::bytes)),
-    column("from_guest", "Out/s", Right, (7, 8), 4, |scene, row, _| rate(scene.look, row.flow.from_guest, units::bytes)),
+    column("into_guest", "In/s", Right, (7, 8), 4, |scene, row, _| {
+        rate(scene.look, row.flow.into_guest, units::bytes)
+    }),
+    column("from_guest", "Out/s", Right, (7, 8), 4, |scene, row, _| {
+        rate(scene.look, row.flow.from_guest, units::bytes)
+    }),
     column("events", "Chg/s", Right, (5, 6), 3, |scene, row, _| {
         let look = scene.look;
         match scene.snapshot.activity.of(row.domain.id) {

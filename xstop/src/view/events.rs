@@ -1,9 +1,9 @@
 //! Columns of the log of changes.
 
 use ratatui::text::Span;
-use xenbus::device::explain;
 
 use super::canvas::Look;
+use super::cell::meaning;
 use super::table::Align::Left;
 use super::table::{Align, Column, Scene};
 use crate::model::{Change, LogRow, Shown};
@@ -31,9 +31,13 @@ const fn column(
 }
 
 /// The columns.
-pub const COLUMNS: &[Column<LogRow>] = &[
+pub(super) const COLUMNS: &[Column<LogRow>] = &[
     column("time", "Time (UTC)", Left, (12, 12), 1, |scene, row, _| {
-        vec![scene.look.span(units::time_of_day(row.wall_clock), Role::Dim)]
+        vec![
+            scene
+                .look
+                .span(units::time_of_day(row.wall_clock), Role::Dim),
+        ]
     }),
     column("change", "", Left, (1, 1), 0, |scene, row, _| {
         let (sign, role) = sign(scene.look, &row.change);
@@ -47,13 +51,18 @@ pub const COLUMNS: &[Column<LogRow>] = &[
             (_, true) => Role::Changed,
             (_, false) => Role::Text,
         };
-        vec![look.span(cut_start(row.path.as_str(), width, look.glyphs.cut).into_owned(), role)]
+        vec![look.span(
+            cut_start(row.path.as_str(), width, look.glyphs.cut).into_owned(),
+            role,
+        )]
     }),
-    column("value", "Value", Left, (16, 120), 0, |scene, row, _| values(scene.look, row)),
+    column("value", "Value", Left, (16, 120), 0, |scene, row, _| {
+        values(scene.look, row)
+    }),
 ];
 
 /// The sign and role of a change.
-pub fn sign(look: &Look, change: &Change) -> (&'static str, Role) {
+pub(super) fn sign(look: &Look, change: &Change) -> (&'static str, Role) {
     let g = look.glyphs;
     match change {
         Change::Added(_) => (g.added, Role::Added),
@@ -64,16 +73,16 @@ pub fn sign(look: &Look, change: &Change) -> (&'static str, Role) {
 }
 
 /// What a node held and holds.
-pub fn values(look: &Look, row: &LogRow) -> Vec<Span<'static>> {
+pub(super) fn values(look: &Look, row: &LogRow) -> Vec<Span<'static>> {
     let value = |shown: &Shown, role| {
         let Some(bytes) = shown.bytes() else {
             return vec![look.span("unknown", Role::Dim)];
         };
         let mut text = look.foreign(bytes);
         if shown.missing() > 0 {
-            text.push_str(&format!("{} {} more bytes", look.glyphs.cut, shown.missing()));
+            text = format!("{text}{} {} more bytes", look.glyphs.cut, shown.missing());
         }
-        let says = explain(&row.path, Some(bytes)).and_then(|known| known.says);
+        let says = meaning(&row.path, bytes);
         let mut spans = vec![look.span(text, role)];
         if let Some(says) = says {
             spans.push(look.span(format!(" {says}"), Role::Dim));

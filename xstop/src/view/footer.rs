@@ -39,19 +39,39 @@ fn draw_prompt(canvas: &mut Canvas<'_>, app: &App) {
     let (skip, skipped) = crate::text::fit(text, hidden);
     let shown = look.foreign(text.get(skip..).unwrap_or_default().as_bytes());
     let end = canvas.part(start, 0, room, 1).put(0, 0, &shown, Role::Text) + start;
-    let mistake = app.table().mistake.as_ref().filter(|_| prompt.purpose == Purpose::Filter);
+    let mistake = app
+        .table()
+        .mistake
+        .as_ref()
+        .filter(|_| prompt.purpose == Purpose::Filter);
     if let Some(mistake) = mistake {
         let from = mistake.at.max(skip);
         let before = width(text.get(..from).unwrap_or_default()).saturating_sub(skipped);
         let wrong = look.foreign(text.get(from..).unwrap_or_default().as_bytes());
-        canvas.part(start, 0, room, 1).put(before, 0, &wrong, Role::Critical);
-        canvas.put(end + 2, 0, &look.foreign(mistake.reason.as_bytes()), Role::Critical);
+        canvas
+            .part(start, 0, room, 1)
+            .put(before, 0, &wrong, Role::Critical);
+        canvas.put(
+            end + 2,
+            0,
+            &look.foreign(mistake.reason.as_bytes()),
+            Role::Critical,
+        );
     } else if prompt.purpose == Purpose::Filter && !text.is_empty() {
         let table = app.table();
-        let count = if app.place == Place::View(ViewId::Tree) { app.tree.list.rows().len() } else { table.list.rows().len() };
+        let count = if app.place == Place::View(ViewId::Tree) {
+            app.tree.list.rows().len()
+        } else {
+            table.list.rows().len()
+        };
         canvas.put(end + 2, 0, &format!("{count} rows"), Role::Dim);
     } else if prompt.purpose == Purpose::Filter {
-        canvas.put(end + 2, 0, "text  /regex/  field:value  field:>5  !not", Role::Dim);
+        canvas.put(
+            end + 2,
+            0,
+            "text  /regex/  field:value  field:>5  !not",
+            Role::Dim,
+        );
     } else {
         canvas.put(end + 2, 0, "Tab completes", Role::Dim);
     }
@@ -61,7 +81,10 @@ fn draw_prompt(canvas: &mut Canvas<'_>, app: &App) {
     let style = ratatui::style::Style::new().add_modifier(ratatui::style::Modifier::REVERSED);
     let rest = text.get(skip..).unwrap_or_default();
     let under = crate::text::fit(rest, prompt.line.column().saturating_sub(skipped)).0;
-    let sign = rest.get(under..).and_then(|rest| rest.chars().next()).map_or(" ".into(), |c| c.to_string());
+    let sign = rest
+        .get(under..)
+        .and_then(|rest| rest.chars().next())
+        .map_or(" ".into(), |c| c.to_string());
     canvas.put_styled(at, 0, &sign, style);
 }
 
@@ -79,7 +102,10 @@ fn items(app: &App, columns: usize) -> Vec<Item> {
     let mut x = 1;
     for action in wanted(app) {
         let rows = app.settings.keymap.rows();
-        let Some((binding, keys)) = rows.into_iter().find(|(binding, _)| binding.action == action) else {
+        let Some((binding, keys)) = rows
+            .into_iter()
+            .find(|(binding, _)| binding.action == action)
+        else {
             continue;
         };
         let Some(key) = keys.first() else {
@@ -91,7 +117,12 @@ fn items(app: &App, columns: usize) -> Vec<Item> {
         if x + length > columns {
             break;
         }
-        items.push(Item { x, key, label, action });
+        items.push(Item {
+            x,
+            key,
+            label,
+            action,
+        });
         x += length + 2;
     }
     items
@@ -104,7 +135,9 @@ fn label(app: &App, action: Action) -> Option<&'static str> {
         Action::Hex if app.manner.is_hex => Some("text"),
         Action::Flat if app.tree.is_flat => Some("tree"),
         Action::Changes if app.tree.only_changes => Some("all"),
-        Action::Back if app.table().has_filter() && !matches!(app.place, Place::Device(_)) => Some("clear filter"),
+        Action::Back if app.table().has_filter() && !matches!(app.place, Place::Device(_)) => {
+            Some("clear filter")
+        }
         _ => None,
     }
 }
@@ -113,13 +146,25 @@ fn wanted(app: &App) -> Vec<Action> {
     if let Some(overlay) = app.overlay {
         return match overlay {
             Overlay::Help { .. } => vec![Action::Back, Action::Down, Action::Up],
-            Overlay::Sort { .. } => vec![Action::Open, Action::Reverse, Action::Back, Action::Down, Action::Up],
+            Overlay::Sort { .. } => vec![
+                Action::Open,
+                Action::Reverse,
+                Action::Back,
+                Action::Down,
+                Action::Up,
+            ],
         };
     }
     let mut actions = vec![Action::Help];
     let is_deep = !app.trail.is_empty() || app.table().has_filter();
     match &app.place {
-        Place::Device(_) => actions.extend([Action::Back, Action::Open, Action::Copy, Action::Hex, Action::Freeze]),
+        Place::Device(_) => actions.extend([
+            Action::Back,
+            Action::Open,
+            Action::Copy,
+            Action::Hex,
+            Action::Freeze,
+        ]),
         Place::View(ViewId::Tree) => actions.extend([
             Action::Open,
             Action::Filter,
@@ -132,7 +177,14 @@ fn wanted(app: &App) -> Vec<Action> {
             Action::Freeze,
         ]),
         Place::View(ViewId::Events) => {
-            actions.extend([Action::Open, Action::Filter, Action::Bottom, Action::Copy, Action::Freeze, Action::Earlier]);
+            actions.extend([
+                Action::Open,
+                Action::Filter,
+                Action::Bottom,
+                Action::Copy,
+                Action::Freeze,
+                Action::Earlier,
+            ]);
         }
         _ => {
             if is_deep {
@@ -154,7 +206,12 @@ fn wanted(app: &App) -> Vec<Action> {
         actions.insert(1, Action::Now);
         actions.extend([Action::Earlier, Action::Later]);
         let mut seen = Vec::new();
-        actions.retain(|action| !seen.contains(action) && { seen.push(*action); true });
+        actions.retain(|action| {
+            !seen.contains(action) && {
+                seen.push(*action);
+                true
+            }
+        });
     }
     actions.extend([Action::NextView, Action::Mouse, Action::Theme]);
     // Leaving is never more than a look away.
@@ -165,6 +222,9 @@ fn wanted(app: &App) -> Vec<Action> {
 /// The action whose key stands at a column.
 pub(super) fn key_at(app: &App, x: usize) -> Option<Action> {
     let columns = usize::from(app.size.0);
-    let item = items(app, columns).into_iter().rev().find(|item| item.x <= x)?;
+    let item = items(app, columns)
+        .into_iter()
+        .rev()
+        .find(|item| item.x <= x)?;
     (x < item.x + width(&item.key) + 1 + width(item.label)).then_some(item.action)
 }

@@ -6,7 +6,6 @@ use xenbus::device::Severity;
 use super::canvas::{Canvas, Look};
 use super::cell::{severity_role, severity_sign};
 use crate::app::{App, Place, ViewId};
-use crate::collect;
 use crate::model::Snapshot;
 use crate::text::width;
 use crate::theme::Role;
@@ -23,12 +22,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App) {
     let mut spans = vec![look.span(" xstop ", Role::Tab)];
     if let Some(snapshot) = app.snapshot() {
         let link = &snapshot.link;
-        spans.push(look.span(format!(" {}", look.foreign(link.address.as_bytes())), Role::Text));
+        spans.push(look.span(
+            format!(" {}", look.foreign(link.address.as_bytes())),
+            Role::Text,
+        ));
         if let Some(daemon) = link.daemon {
             spans.push(look.span(format!("  {daemon}"), Role::Dim));
         }
         if let Some(version) = &link.xen_version {
-            spans.push(look.span(format!("  Xen {}", look.foreign(version.as_bytes())), Role::Dim));
+            spans.push(look.span(
+                format!("  Xen {}", look.foreign(version.as_bytes())),
+                Role::Dim,
+            ));
         }
     }
     left.put_spans(0, 0, &spans);
@@ -53,7 +58,10 @@ fn right(app: &App, look: &Look) -> Vec<Span<'static>> {
             spans.push(look.span(format!("  {sign} {count}"), severity_role(Some(severity))));
         }
     }
-    spans.push(look.span(format!("  {:>4}", units::count(snapshot.activity.total)), Role::Text));
+    spans.push(look.span(
+        format!("  {:>4}", units::count(snapshot.activity.total)),
+        Role::Text,
+    ));
     spans.push(look.span(" chg/s", Role::Dim));
     spans
 }
@@ -105,7 +113,10 @@ pub(super) fn draw_line(canvas: &mut Canvas<'_>, app: &App) {
     let counts = snapshot.counts();
     let mut spans = vec![
         look.span(severity_sign(look, severity), severity_role(severity)),
-        look.span(format!(" {}/{}", counts.connected, counts.total), Role::Text),
+        look.span(
+            format!(" {}/{}", counts.connected, counts.total),
+            Role::Text,
+        ),
     ];
     spans.extend(banner(app, look));
     if let Some(row) = worst {
@@ -134,12 +145,21 @@ fn tabs(app: &App, columns: usize) -> Vec<Tab> {
             let key = app.settings.keymap.first(view.action());
             let number = key.map_or_else(|| (at + 1).to_string(), |key| key.to_string());
             let is_shown = view == app.view();
-            let mut label = if has_words || is_shown { view.title().to_owned() } else { String::new() };
+            let mut label = if has_words || is_shown {
+                view.title().to_owned()
+            } else {
+                String::new()
+            };
             if has_counts && let Some(count) = snapshot.and_then(|snapshot| count(snapshot, view)) {
-                label.push_str(&format!(" {count}"));
+                label = format!("{label} {count}");
             }
             let length = 3 + width(&number) + width(&label);
-            tabs.push(Tab { view, x, label, number });
+            tabs.push(Tab {
+                view,
+                x,
+                label,
+                number,
+            });
             x += length;
         }
         (x, tabs)
@@ -164,14 +184,18 @@ fn count(snapshot: &Snapshot, view: ViewId) -> Option<usize> {
 
 /// Draws the tabs.
 pub(super) fn draw_tabs(canvas: &mut Canvas<'_>, app: &App) {
-    let is_wrong = app.snapshot().is_some_and(|snapshot| !snapshot.findings.is_empty());
+    let is_wrong = app
+        .snapshot()
+        .is_some_and(|snapshot| !snapshot.findings.is_empty());
     for tab in tabs(app, canvas.width()) {
         let is_shown = tab.view == app.view();
         let role = match (is_shown, tab.view) {
             (true, _) => Role::Tab,
-            (false, ViewId::Findings) if is_wrong => {
-                severity_role(app.snapshot().and_then(|s| s.findings.first()).map(|row| row.finding.severity))
-            }
+            (false, ViewId::Findings) if is_wrong => severity_role(
+                app.snapshot()
+                    .and_then(|s| s.findings.first())
+                    .map(|row| row.finding.severity),
+            ),
             (false, _) => Role::Dim,
         };
         let key = if is_shown { Role::Tab } else { Role::Key };
@@ -192,7 +216,12 @@ pub(super) fn tab_at(app: &App, x: usize) -> Option<ViewId> {
 /// The title of the box around the view: what is shown, how much of it, what is left out; and how it is sorted.
 pub(super) fn title(app: &App, look: &Look) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
     let mut title: Vec<Span<'static>> = Vec::new();
-    let steps: Vec<String> = app.trail.iter().chain([&app.place]).map(|place| name(app, look, place)).collect();
+    let steps: Vec<String> = app
+        .trail
+        .iter()
+        .chain([&app.place])
+        .map(|place| name(app, look, place))
+        .collect();
     let last = steps.len().saturating_sub(1);
     for (at, step) in steps.into_iter().enumerate() {
         if at > 0 {
@@ -204,18 +233,30 @@ pub(super) fn title(app: &App, look: &Look) -> (Vec<Span<'static>>, Vec<Span<'st
     let is_table = !matches!(app.place, Place::Device(_) | Place::View(ViewId::Tree));
     if is_table {
         let count = table.list.rows().len();
-        let text = if count == table.all { format!(" {count}") } else { format!(" {count} of {}", table.all) };
+        let text = if count == table.all {
+            format!(" {count}")
+        } else {
+            format!(" {count} of {}", table.all)
+        };
         title.push(look.span(text, Role::Dim));
     }
     if table.has_filter() && !matches!(app.place, Place::Device(_)) {
-        let role = if table.mistake.is_some() { Role::Critical } else { Role::Match };
+        let role = if table.mistake.is_some() {
+            Role::Critical
+        } else {
+            Role::Match
+        };
         title.push(look.span(format!("  /{}", look.foreign(table.text.as_bytes())), role));
     }
     let mut remark = Vec::new();
     if app.place == Place::View(ViewId::Tree) {
         remark = tree_remark(app, look);
     } else if let (Some(sort), true) = (&table.sort, is_table) {
-        let sign = if sort.is_reversed { look.glyphs.down } else { look.glyphs.up };
+        let sign = if sort.is_reversed {
+            look.glyphs.down
+        } else {
+            look.glyphs.up
+        };
         remark.push(look.span(format!("by {} {sign}", sort.column), Role::Dim));
     }
     (title, remark)
@@ -248,7 +289,10 @@ fn name(app: &App, look: &Look, place: &Place) -> String {
         Place::View(view) => view.title().into(),
         Place::Domain(id) => format!("Devices of {}", name_of(*id)),
         Place::Device(id) => {
-            let label = app.snapshot().and_then(|snapshot| snapshot.device(id)).map(|row| row.device.label());
+            let label = app
+                .snapshot()
+                .and_then(|snapshot| snapshot.device(id))
+                .map(|row| row.device.label());
             let label = label.unwrap_or_else(|| id.index().to_owned());
             let text = look.foreign(format!("{} {label}", id.kind()).as_bytes());
             format!("{} {text}", name_of(id.domain()))

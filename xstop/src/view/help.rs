@@ -39,9 +39,18 @@ fn lines(app: &App, look: &Look) -> Vec<Vec<Span<'static>>> {
         let mut head = words.get(..1).unwrap_or_default().to_uppercase();
         head.push_str(words.get(1..).unwrap_or_default());
         lines.push(vec![look.span(head, Role::Title)]);
-        for (binding, keys) in app.settings.keymap.rows().filter(|(binding, _)| binding.scope == scope) {
+        for (binding, keys) in app
+            .settings
+            .keymap
+            .rows()
+            .filter(|(binding, _)| binding.scope == scope)
+        {
             let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-            let keys = if keys.is_empty() { "no key".into() } else { keys.join(" ") };
+            let keys = if keys.is_empty() {
+                "no key".into()
+            } else {
+                keys.join(" ")
+            };
             lines.push(vec![
                 look.span(format!("  {keys:<16} "), Role::Key),
                 look.span(binding.help, Role::Text),
@@ -55,10 +64,22 @@ fn lines(app: &App, look: &Look) -> Vec<Vec<Span<'static>>> {
         (g.ok, Role::Ok, "connected, or all is well"),
         (g.moving, Role::Info, "in a handshake"),
         (g.info, Role::Info, "worth knowing"),
-        (g.warning, Role::Warning, "a warning; of an end, that it closes or is closed"),
-        (g.critical, Role::Critical, "something does not work; of an end, that it is missing"),
+        (
+            g.warning,
+            Role::Warning,
+            "a warning; of an end, that it closes or is closed",
+        ),
+        (
+            g.critical,
+            Role::Critical,
+            "something does not work; of an end, that it is missing",
+        ),
         (g.unknown, Role::Dim, "not known, or there is none"),
-        (">", Role::Dim, "before an age: older than that, it was so when this began to watch"),
+        (
+            ">",
+            Role::Dim,
+            "before an age: older than that, it was so when this began to watch",
+        ),
     ] {
         lines.push(vec![
             look.span(format!("  {sign:<16} "), role),

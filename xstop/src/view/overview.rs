@@ -42,7 +42,11 @@ pub(super) fn parts(body: Rect, app: &App) -> Parts {
     }
     let top = HOST + 2;
     let is_wide = body.width >= 120;
-    let left = if is_wide { body.width * 5 / 8 } else { body.width };
+    let left = if is_wide {
+        body.width * 5 / 8
+    } else {
+        body.width
+    };
     let host = Rect {
         width: left,
         height: top,
@@ -58,7 +62,11 @@ pub(super) fn parts(body: Rect, app: &App) -> Parts {
     let found = u16::try_from(found).unwrap_or(u16::MAX);
     // The domains need most of the room.
     let most = (body.height - top) / 3;
-    let findings = if found > 0 && most >= 3 { found.saturating_add(2).min(most) } else { 0 };
+    let findings = if found > 0 && most >= 3 {
+        found.saturating_add(2).min(most)
+    } else {
+        0
+    };
     let frame = Rect {
         y: body.y + top,
         height: body.height - top - findings,
@@ -87,15 +95,24 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
     let look = canvas.look;
     let parts = parts(canvas.area, app);
     let origin = canvas.area;
-    let mut at = |area: Rect| {
-        let (x, y) = (usize::from(area.x - origin.x), usize::from(area.y - origin.y));
+    let at = |area: Rect| {
+        let (x, y) = (
+            usize::from(area.x - origin.x),
+            usize::from(area.y - origin.y),
+        );
         (x, y, usize::from(area.width), usize::from(area.height))
     };
     if let Some(area) = parts.host {
         let (x, y, w, h) = at(area);
         let mut part = canvas.part(x, y, w, h);
         let mut inside = part.frame(&[look.span("Host", Role::Title)], &[]);
-        let lines = host(look, app, snapshot, inside.width().saturating_sub(2), parts.activity.is_none());
+        let lines = host(
+            look,
+            app,
+            snapshot,
+            inside.width().saturating_sub(2),
+            parts.activity.is_none(),
+        );
         for (y, line) in lines.iter().enumerate() {
             inside.put_spans(1, y, line);
         }
@@ -103,7 +120,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
     if let Some(area) = parts.activity {
         let (x, y, w, h) = at(area);
         let mut part = canvas.part(x, y, w, h);
-        let now = [look.span(format!("{}/s", units::count(snapshot.activity.total)), Role::Text)];
+        let now = [look.span(
+            format!("{}/s", units::count(snapshot.activity.total)),
+            Role::Text,
+        )];
         let mut inside = part.frame(&[look.span("Changes in the store", Role::Title)], &now);
         draw_activity(&mut inside, app);
     }
@@ -112,10 +132,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
         let mut title = vec![look.span("Domains", Role::Title)];
         let table = app.table();
         let count = table.list.rows().len();
-        let text = if count == table.all { format!(" {count}") } else { format!(" {count} of {}", table.all) };
+        let text = if count == table.all {
+            format!(" {count}")
+        } else {
+            format!(" {count} of {}", table.all)
+        };
         title.push(look.span(text, Role::Dim));
         if table.has_filter() {
-            let role = if table.mistake.is_some() { Role::Critical } else { Role::Match };
+            let role = if table.mistake.is_some() {
+                Role::Critical
+            } else {
+                Role::Match
+            };
             title.push(look.span(format!("  /{}", look.foreign(table.text.as_bytes())), role));
         }
         canvas.part(x, y, w, h).frame(&title, &[]);
@@ -138,34 +166,74 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
     }
 }
 
-fn host(look: &Look, app: &App, snapshot: &Snapshot, columns: usize, has_sparkline: bool) -> Vec<Vec<Span<'static>>> {
+fn host(
+    look: &Look,
+    app: &App,
+    snapshot: &Snapshot,
+    columns: usize,
+    has_sparkline: bool,
+) -> Vec<Vec<Span<'static>>> {
     let link = &snapshot.link;
     let label = |text: &str| look.span(format!("{text:<9}"), Role::Dim);
     let mut store = vec![label("store")];
     let daemon = link.daemon.unwrap_or("a daemon that does not say which");
     store.push(look.span(daemon, Role::Text));
     if let Some(version) = &link.xen_version {
-        store.push(look.span(format!("  Xen {}", look.foreign(version.as_bytes())), Role::Text));
+        store.push(look.span(
+            format!("  Xen {}", look.foreign(version.as_bytes())),
+            Role::Text,
+        ));
     }
-    store.push(look.span(format!("  {}", look.foreign(link.address.as_bytes())), Role::Dim));
+    store.push(look.span(
+        format!("  {}", look.foreign(link.address.as_bytes())),
+        Role::Dim,
+    ));
     let mut watch = vec![label("watched")];
     if let model::Scope::Domain(id) = link.scope {
-        watch.push(look.span(format!("as domain {id}, only what it may see  "), Role::Warning));
+        watch.push(look.span(
+            format!("as domain {id}, only what it may see  "),
+            Role::Warning,
+        ));
     }
     watch.push(look.span(format!("for {}", look.since(link.since)), Role::Text));
     watch.push(look.span(format!("  {} nodes", link.nodes), Role::Dim));
-    watch.push(look.span(format!("  counters every {:.1} s", app.interval.as_secs_f64()), Role::Dim));
+    watch.push(look.span(
+        format!("  counters every {:.1} s", app.interval.as_secs_f64()),
+        Role::Dim,
+    ));
     if let Some(stale) = &link.stale {
-        watch.push(look.span(format!("  {}", look.foreign(stale.why.as_bytes())), Role::Critical));
+        watch.push(look.span(
+            format!("  {}", look.foreign(stale.why.as_bytes())),
+            Role::Critical,
+        ));
     }
     let counts = snapshot.counts();
     let mut devices = vec![label("devices")];
-    devices.extend(health_bar(look, counts, columns.saturating_sub(9 + 44).min(50)));
+    devices.extend(health_bar(
+        look,
+        counts,
+        columns.saturating_sub(9 + 44).min(50),
+    ));
     let words = [
         (counts.connected, look.glyphs.ok, "connected", Role::Ok),
-        (counts.connecting, look.glyphs.moving, "connecting", Role::Info),
-        (counts.closing, look.glyphs.warning, "closing", Role::Warning),
-        (counts.broken, look.glyphs.critical, "broken", Role::Critical),
+        (
+            counts.connecting,
+            look.glyphs.moving,
+            "connecting",
+            Role::Info,
+        ),
+        (
+            counts.closing,
+            look.glyphs.warning,
+            "closing",
+            Role::Warning,
+        ),
+        (
+            counts.broken,
+            look.glyphs.critical,
+            "broken",
+            Role::Critical,
+        ),
         (counts.hidden, look.glyphs.unknown, "hidden", Role::Dim),
     ];
     for (count, sign, word, role) in words {
@@ -176,7 +244,11 @@ fn host(look: &Look, app: &App, snapshot: &Snapshot, columns: usize, has_sparkli
     }
     let mut trouble = vec![label("findings")];
     let mut is_well = true;
-    for (severity, word) in [(Severity::Critical, "critical"), (Severity::Warning, "warning"), (Severity::Info, "info")] {
+    for (severity, word) in [
+        (Severity::Critical, "critical"),
+        (Severity::Warning, "warning"),
+        (Severity::Info, "info"),
+    ] {
         let count = snapshot.findings_at(severity);
         if count > 0 {
             is_well = false;
@@ -193,15 +265,23 @@ fn host(look: &Look, app: &App, snapshot: &Snapshot, columns: usize, has_sparkli
         let room = columns.saturating_sub(used + 22).min(30);
         trouble.push(look.span("  changes ", Role::Dim));
         trouble.push(spark(look, room, &changes(app, room)));
-        trouble.push(look.span(format!(" {}/s", units::count(snapshot.activity.total)), Role::Text));
+        trouble.push(look.span(
+            format!(" {}/s", units::count(snapshot.activity.total)),
+            Role::Text,
+        ));
     }
     vec![store, watch, devices, trouble]
 }
 
 /// Changes per second at the moments that are kept.
 fn changes(app: &App, count: usize) -> Vec<Option<f64>> {
-    let mut rates: Vec<Option<f64>> =
-        app.past.up_to_shown().rev().take(count).map(|snapshot| Some(snapshot.activity.total)).collect();
+    let mut rates: Vec<Option<f64>> = app
+        .past
+        .up_to_shown()
+        .rev()
+        .take(count)
+        .map(|snapshot| Some(snapshot.activity.total))
+        .collect();
     rates.reverse();
     rates
 }
@@ -231,7 +311,10 @@ fn health_bar(look: &Look, counts: Counts, columns: usize) -> Vec<Span<'static>>
     if let Some(first) = spans.first_mut() {
         let sign = look.glyphs.eighths.last().copied().unwrap_or_default();
         if counts.connected > 0 {
-            first.content.to_mut().push_str(&sign.repeat(columns.saturating_sub(used)));
+            first
+                .content
+                .to_mut()
+                .push_str(&sign.repeat(columns.saturating_sub(used)));
         }
     }
     spans

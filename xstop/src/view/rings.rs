@@ -33,7 +33,7 @@ const fn column(
 }
 
 /// The columns.
-pub const COLUMNS: &[Column<RingRow>] = &[
+pub(super) const COLUMNS: &[Column<RingRow>] = &[
     column("domid", "", Left, (1, 1), 0, |scene, row, _| {
         let (sign, role) = health(scene.look, &row.device);
         vec![scene.look.span(sign, role)]
@@ -42,13 +42,20 @@ pub const COLUMNS: &[Column<RingRow>] = &[
         let name = scene.snapshot.name_of(row.device.device.id.domain());
         vec![scene.look.span(scene.look.cut(&name, width), Role::Accent)]
     }),
-    column("device", "Device", Left, (10, 16), 0, |scene, row, width| {
-        let look = scene.look;
-        let device = &row.device.device;
-        let text = format!("{} {}", device.id.kind(), device.label());
-        vec![look.span(look.cut(&look.foreign(text.as_bytes()), width), Role::Text)]
-    }),
-    column("ring", "Ring", Left, (8, 16), 0, |scene, row, width| {
+    column(
+        "device",
+        "Device",
+        Left,
+        (10, 16),
+        0,
+        |scene, row, width| {
+            let look = scene.look;
+            let device = &row.device.device;
+            let text = format!("{} {}", device.id.kind(), device.label());
+            vec![look.span(look.cut(&look.foreign(text.as_bytes()), width), Role::Text)]
+        },
+    ),
+    column("ring", "Ring", Left, (11, 18), 0, |scene, row, width| {
         let look = scene.look;
         let Some(ring) = row.ring() else {
             return Vec::new();
@@ -69,11 +76,18 @@ pub const COLUMNS: &[Column<RingRow>] = &[
             None => Vec::new(),
         }
     }),
-    column("entries", "Entries", Right, (7, 12), 0, |scene, row, width| {
-        let look = scene.look;
-        let text = row.ring().map(capacity).unwrap_or_default();
-        vec![look.span(look.cut(&text, width), Role::Text)]
-    }),
+    column(
+        "entries",
+        "Entries",
+        Right,
+        (9, 12),
+        0,
+        |scene, row, width| {
+            let look = scene.look;
+            let text = row.ring().map(capacity).unwrap_or_default();
+            vec![look.span(look.cut(&text, width), Role::Text)]
+        },
+    ),
     column("fill", "In use", Left, (12, 40), 0, |scene, row, width| {
         let look = scene.look;
         match row.usage().and_then(RingUse::share) {
@@ -88,8 +102,12 @@ pub const COLUMNS: &[Column<RingRow>] = &[
     column("used", "Used", Right, (6, 6), 2, |scene, row, _| {
         let look = scene.look;
         match row.usage().and_then(RingUse::fill) {
-            Some(xenbus::counters::Fill::Used { used, .. }) => vec![look.span(used.to_string(), Role::Text)],
-            Some(xenbus::counters::Fill::Impossible { .. }) => vec![look.span("broken", Role::Critical)],
+            Some(xenbus::counters::Fill::Used { used, .. }) => {
+                vec![look.span(used.to_string(), Role::Text)]
+            }
+            Some(xenbus::counters::Fill::Impossible { .. }) => {
+                vec![look.span("broken", Role::Critical)]
+            }
             None => vec![look.span(look.glyphs.unknown, Role::Faint)],
         }
     }),
@@ -105,17 +123,27 @@ pub const COLUMNS: &[Column<RingRow>] = &[
             _ => vec![look.span(look.glyphs.unknown, Role::Faint)],
         }
     }),
-    column("reference", "References", Left, (10, 40), 5, |scene, row, width| {
-        let look = scene.look;
-        let references = row.ring().map(|ring| ring.references.as_slice()).unwrap_or_default();
-        let shown: Vec<String> = references
-            .iter()
-            .take(16)
-            .map(|reference| match reference {
-                PageReference::Grant(number) => number.to_string(),
-                PageReference::Frame(frame) => format!("frame {frame}"),
-            })
-            .collect();
-        vec![look.span(look.cut(&shown.join(" "), width), Role::Dim)]
-    }),
+    column(
+        "reference",
+        "References",
+        Left,
+        (10, 40),
+        5,
+        |scene, row, width| {
+            let look = scene.look;
+            let references = row
+                .ring()
+                .map(|ring| ring.references.as_slice())
+                .unwrap_or_default();
+            let shown: Vec<String> = references
+                .iter()
+                .take(16)
+                .map(|reference| match reference {
+                    PageReference::Grant(number) => number.to_string(),
+                    PageReference::Frame(frame) => format!("frame {frame}"),
+                })
+                .collect();
+            vec![look.span(look.cut(&shown.join(" "), width), Role::Dim)]
+        },
+    ),
 ];

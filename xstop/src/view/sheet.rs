@@ -40,12 +40,16 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
             let seen = window(canvas, table);
             let made: Vec<Option<RingRow>> = seen.iter().map(|key| ring(snapshot, key)).collect();
             let mut at = made.iter();
-            sheet(canvas, &scene, table, rings::COLUMNS, |_| at.next().and_then(Option::as_ref));
+            sheet(canvas, &scene, table, rings::COLUMNS, |_| {
+                at.next().and_then(Option::as_ref)
+            });
         }
         ViewId::Findings => sheet(canvas, &scene, table, findings::COLUMNS, |key| match key {
             Key::Finding(name, subject) => {
                 let mut rows = snapshot.findings.iter().map(AsRef::as_ref);
-                rows.find(|row: &&crate::model::FindingRow| row.finding.id == *name && row.finding.subject == *subject)
+                rows.find(|row: &&crate::model::FindingRow| {
+                    row.finding.id == *name && row.finding.subject == *subject
+                })
             }
             _ => None,
         }),
@@ -53,12 +57,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
             let seen = window(canvas, table);
             // Numbers ascend, and what is seen is most often at the end.
             let first = seen.first().map_or(u64::MAX, number);
-            let rows = snapshot.log.iter().rev().take_while(|row| row.number >= first);
-            let mut rows: Vec<_> = rows.collect();
+            let rows = snapshot
+                .log
+                .iter()
+                .rev()
+                .take_while(|row| row.number >= first);
+            let mut rows: Vec<_> = rows.map(|row| app.witness.complete(row)).collect();
             rows.reverse();
             sheet(canvas, &scene, table, events::COLUMNS, |key| {
-                let at = rows.binary_search_by_key(&number(key), |row| row.number).ok()?;
-                rows.get(at).copied()
+                let at = rows
+                    .binary_search_by_key(&number(key), |row| row.number)
+                    .ok()?;
+                rows.get(at).map(AsRef::as_ref)
             });
         }
         ViewId::Tree => {}
@@ -132,7 +142,9 @@ fn sheet<'r, R: ?Sized + 'r>(
         }
     }
     let (w, height) = (canvas.width(), canvas.height() - head);
-    canvas.part(0, head, w, height).scroll_bar(first, height, table.list.rows().len());
+    canvas
+        .part(0, head, w, height)
+        .scroll_bar(first, height, table.list.rows().len());
 }
 
 /// What of a table is at a place of the screen.
@@ -159,7 +171,9 @@ pub(super) fn target(app: &App, area: Rect, at: Position) -> Option<Target> {
 
 fn head_at<R: ?Sized>(columns: &[Column<R>], width: usize, x: usize) -> Option<Target> {
     let placed: Vec<Placed> = layout(columns, width);
-    let place = placed.iter().find(|place| (place.x..place.x + place.width).contains(&x))?;
+    let place = placed
+        .iter()
+        .find(|place| (place.x..place.x + place.width).contains(&x))?;
     let column = columns.get(place.index)?;
     (!column.is_picture()).then_some(Target::Head(column.name))
 }

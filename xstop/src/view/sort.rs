@@ -21,7 +21,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, selected: usize) {
     for (y, name) in names.iter().skip(first).take(height).enumerate() {
         inside.put(2, y, name, Role::Text);
         if let Some(sort) = sort.filter(|sort| sort.column == *name) {
-            let sign = if sort.is_reversed { look.glyphs.down } else { look.glyphs.up };
+            let sign = if sort.is_reversed {
+                look.glyphs.down
+            } else {
+                look.glyphs.up
+            };
             let end = inside.width().saturating_sub(1);
             inside.put_right(end, y, sign, Role::Sorted);
         }

@@ -81,7 +81,9 @@ pub fn place(needs: &[Need], width: usize) -> Vec<Placed> {
     ranks.sort_unstable();
     ranks.dedup();
     let fitting = |rank: u8| -> Vec<usize> {
-        (0..needs.len()).filter(|at| needs.get(*at).is_some_and(|need| need.rank <= rank)).collect()
+        (0..needs.len())
+            .filter(|at| needs.get(*at).is_some_and(|need| need.rank <= rank))
+            .collect()
     };
     let total = |chosen: &[usize]| -> usize {
         let least: usize = chosen.iter().map(|at| needs[*at].least).sum();
@@ -151,7 +153,12 @@ pub fn layout<R: ?Sized>(columns: &[Column<R>], width: usize) -> Vec<Placed> {
 }
 
 /// Draws the heads.
-pub fn draw_head<R: ?Sized>(canvas: &mut Canvas<'_>, columns: &[Column<R>], placed: &[Placed], sorted: Option<Sorted<'_>>) {
+pub fn draw_head<R: ?Sized>(
+    canvas: &mut Canvas<'_>,
+    columns: &[Column<R>],
+    placed: &[Placed],
+    sorted: Option<Sorted<'_>>,
+) {
     for place in placed {
         let Some(column) = columns.get(place.index) else {
             continue;
@@ -175,7 +182,14 @@ pub fn draw_head<R: ?Sized>(canvas: &mut Canvas<'_>, columns: &[Column<R>], plac
 }
 
 /// Draws one row.
-pub fn draw_row<R: ?Sized>(canvas: &mut Canvas<'_>, y: usize, columns: &[Column<R>], placed: &[Placed], scene: &Scene<'_>, row: &R) {
+pub fn draw_row<R: ?Sized>(
+    canvas: &mut Canvas<'_>,
+    y: usize,
+    columns: &[Column<R>],
+    placed: &[Placed],
+    scene: &Scene<'_>,
+    row: &R,
+) {
     for place in placed {
         let Some(column) = columns.get(place.index) else {
             continue;
@@ -186,7 +200,9 @@ pub fn draw_row<R: ?Sized>(canvas: &mut Canvas<'_>, y: usize, columns: &[Column<
             Align::Left => 0,
             Align::Right => place.width.saturating_sub(used),
         };
-        canvas.part(place.x, y, place.width, 1).put_spans(start, 0, &spans);
+        canvas
+            .part(place.x, y, place.width, 1)
+            .put_spans(start, 0, &spans);
     }
 }
 
@@ -204,7 +220,10 @@ mod tests {
     fn columns_of_high_rank_go_first_and_the_rest_grows_evenly() {
         let needs = [need(4, 10, 0), need(6, 6, 2), need(4, 20, 1)];
         let widths = |width| -> Vec<(usize, usize)> {
-            place(&needs, width).iter().map(|placed| (placed.index, placed.width)).collect()
+            place(&needs, width)
+                .iter()
+                .map(|placed| (placed.index, placed.width))
+                .collect()
         };
         assert_eq!(widths(4), [(0, 4)]);
         assert_eq!(widths(9), [(0, 4), (2, 4)]);

@@ -8,6 +8,7 @@ use xenbus::perms::{Access, Perms};
 use xenbus::tree::Field;
 
 use super::canvas::{Canvas, Look};
+use super::cell::meaning;
 use crate::app::nodes::{Condition, Difference, Nodes};
 use crate::app::tree::Tree;
 use crate::filter::Filter;
@@ -38,14 +39,22 @@ pub struct Split {
 /// Divides the room.
 pub fn split(columns: usize, rows: usize, is_expanded: bool) -> Split {
     if columns >= WIDE && rows >= 4 {
-        let pane = if is_expanded { columns / 2 } else { columns * 3 / 8 };
+        let pane = if is_expanded {
+            columns / 2
+        } else {
+            columns * 3 / 8
+        };
         let list = columns - pane - 1;
         return Split {
             list: (list, rows),
             pane: Some((list + 1, 0, pane, rows)),
         };
     }
-    let pane = if is_expanded { rows / 2 } else { (rows / 3).min(7) };
+    let pane = if is_expanded {
+        rows / 2
+    } else {
+        (rows / 3).min(7)
+    };
     if pane < 3 {
         return Split {
             list: (columns, rows),
@@ -111,7 +120,14 @@ fn nothing(tree: &Tree, filter: &Filter) -> String {
     }
 }
 
-fn draw_row(canvas: &mut Canvas<'_>, y: usize, tree: &Tree, nodes: &Nodes, path: &StorePath, filter: &Filter) {
+fn draw_row(
+    canvas: &mut Canvas<'_>,
+    y: usize,
+    tree: &Tree,
+    nodes: &Nodes,
+    path: &StorePath,
+    filter: &Filter,
+) {
     let look = canvas.look;
     let g = look.glyphs;
     let node = nodes.get(path);
@@ -136,7 +152,11 @@ fn draw_row(canvas: &mut Canvas<'_>, y: usize, tree: &Tree, nodes: &Nodes, path:
         canvas.put(x, y, fold, Role::Dim);
         x += 2;
     }
-    let name = if is_list { path.as_str() } else { path.name().unwrap_or("/") };
+    let name = if is_list {
+        path.as_str()
+    } else {
+        path.name().unwrap_or("/")
+    };
     let room = canvas.width().saturating_sub(x + 1);
     // The value should be seen, too.
     let name = cut_start(name, room.saturating_sub(12).max(room / 2), g.cut).into_owned();
@@ -151,7 +171,11 @@ fn draw_row(canvas: &mut Canvas<'_>, y: usize, tree: &Tree, nodes: &Nodes, path:
         let at = x + width(name.get(..found.start).unwrap_or_default());
         canvas.put(at, y, name.get(found).unwrap_or_default(), Role::Match);
     }
-    let x = (end + 2).max(if is_list { 0 } else { 36.min(canvas.width() / 2) });
+    let x = (end + 2).max(if is_list {
+        0
+    } else {
+        36.min(canvas.width() / 2)
+    });
     let room = canvas.width().saturating_sub(x + 1);
     let before = nodes.before(path).filter(|_| tree.only_changes);
     let mut spans = Vec::new();
@@ -160,7 +184,11 @@ fn draw_row(canvas: &mut Canvas<'_>, y: usize, tree: &Tree, nodes: &Nodes, path:
         spans.push(look.span(format!(" {} ", g.arrow), Role::Dim));
     }
     match node {
-        Some(node) => spans.extend(value(look, node, if is_fresh { Role::Changed } else { Role::Text })),
+        Some(node) => spans.extend(value(
+            look,
+            node,
+            if is_fresh { Role::Changed } else { Role::Text },
+        )),
         None => spans.push(look.span("gone", Role::Removed)),
     }
     canvas.part(x, y, room, 1).put_spans(0, 0, &spans);
@@ -172,7 +200,7 @@ fn value(look: &Look, node: &Mirrored, role: Role) -> Vec<Span<'static>> {
         Field::Known(value) => {
             let head = &value[..value.len().min(512)];
             let mut spans = vec![look.span(look.foreign(head), role)];
-            if let Some(says) = explain(&node.path, Some(value)).and_then(|known| known.says) {
+            if let Some(says) = meaning(&node.path, value) {
                 spans.push(look.span(format!("  {says}"), Role::Dim));
             }
             spans
@@ -199,13 +227,23 @@ fn draw_pane(canvas: &mut Canvas<'_>, tree: &Tree, manner: Manner) {
     }
 }
 
-fn pane(look: &Look, nodes: &Nodes, path: &StorePath, manner: Manner, columns: usize) -> Vec<Vec<Span<'static>>> {
+fn pane(
+    look: &Look,
+    nodes: &Nodes,
+    path: &StorePath,
+    manner: Manner,
+    columns: usize,
+) -> Vec<Vec<Span<'static>>> {
     let mut lines = Vec::new();
     let shown = cut_start(path.as_str(), columns, look.glyphs.cut).into_owned();
     lines.push(vec![look.span(shown, Role::Title)]);
-    let known = nodes.get(path).and_then(|node| explain(path, node.value.known().map(Vec::as_slice)));
+    let known = nodes
+        .get(path)
+        .and_then(|node| explain(path, node.value.known().map(Vec::as_slice)));
     let Some(node) = nodes.get(path) else {
-        let before = nodes.before(path).map_or_else(Vec::new, |node| value(look, node, Role::Dim));
+        let before = nodes
+            .before(path)
+            .map_or_else(Vec::new, |node| value(look, node, Role::Dim));
         lines.push([vec![look.span("gone; it was ", Role::Removed)], before].concat());
         return lines;
     };
@@ -218,7 +256,14 @@ fn pane(look: &Look, nodes: &Nodes, path: &StorePath, manner: Manner, columns: u
     }];
     if let Some(at) = nodes.changed_at(path) {
         let text = format!("  changed {} ago", look.since(at));
-        facts.push(look.span(text, if look.is_fresh(at) { Role::Changed } else { Role::Dim }));
+        facts.push(look.span(
+            text,
+            if look.is_fresh(at) {
+                Role::Changed
+            } else {
+                Role::Dim
+            },
+        ));
     }
     if let Some(says) = known.as_ref().and_then(|known| known.says.clone()) {
         facts.push(look.span(format!("  {says}"), Role::Info));
@@ -229,24 +274,43 @@ fn pane(look: &Look, nodes: &Nodes, path: &StorePath, manner: Manner, columns: u
             lines.extend(hex(look, bytes, columns));
         } else if !bytes.is_empty() {
             let text = look.foreign(bytes);
-            lines.extend(fold(&text, columns).into_iter().map(|line| vec![look.span(line, Role::Text)]));
+            lines.extend(
+                fold(&text, columns)
+                    .into_iter()
+                    .map(|line| vec![look.span(line, Role::Text)]),
+            );
         }
     }
     match &node.perms {
         Field::Known(perms) => {
             let raw = vec![look.span(format!("{perms}  "), Role::Accent)];
-            let words = wrap(&words(perms), columns.saturating_sub(width(&perms.to_string()) + 2).max(20));
+            let words = wrap(
+                &words(perms),
+                columns
+                    .saturating_sub(width(&perms.to_string()) + 2)
+                    .max(20),
+            );
             for (at, line) in words.into_iter().enumerate() {
-                let head = if at == 0 { raw.clone() } else { vec![look.span("  ", Role::Text)] };
+                let head = if at == 0 {
+                    raw.clone()
+                } else {
+                    vec![look.span("  ", Role::Text)]
+                };
                 lines.push([head, vec![look.span(line, Role::Dim)]].concat());
             }
         }
-        Field::Denied => lines.push(vec![look.span("permissions not readable for us", Role::Dim)]),
+        Field::Denied => lines.push(vec![
+            look.span("permissions not readable for us", Role::Dim),
+        ]),
         Field::Unasked => {}
     }
     if let Some(known) = known {
         let text = format!("{} Written by {}.", known.meaning, known.writer);
-        lines.extend(wrap(&text, columns).into_iter().map(|line| vec![look.span(line, Role::Text)]));
+        lines.extend(
+            wrap(&text, columns)
+                .into_iter()
+                .map(|line| vec![look.span(line, Role::Text)]),
+        );
     }
     lines
 }
@@ -273,11 +337,20 @@ fn hex(look: &Look, bytes: &[u8], columns: usize) -> Vec<Vec<Span<'static>>> {
             let numbers: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
             let text: String = chunk
                 .iter()
-                .map(|byte| if (0x20..0x7F).contains(byte) { char::from(*byte) } else { '.' })
+                .map(|byte| {
+                    if (0x20..0x7F).contains(byte) {
+                        char::from(*byte)
+                    } else {
+                        '.'
+                    }
+                })
                 .collect();
             vec![
                 look.span(format!("{:04x}  ", at * per_line), Role::Dim),
-                look.span(format!("{:<width$}  ", numbers.join(" "), width = per_line * 3 - 1), Role::Text),
+                look.span(
+                    format!("{:<width$}  ", numbers.join(" "), width = per_line * 3 - 1),
+                    Role::Text,
+                ),
                 look.span(text, Role::Dim),
             ]
         })
@@ -298,7 +371,7 @@ fn words(perms: &Perms) -> String {
         may(perms.default_access())
     );
     for entry in perms.entries().skip(1) {
-        words.push_str(&format!("; domain {} may {}", entry.domid, may(entry.access)));
+        words = format!("{words}; domain {} may {}", entry.domid, may(entry.access));
     }
     words
 }

@@ -16,7 +16,10 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
     let name = |domain| look.foreign(subject.snapshot.name_of(domain).as_bytes());
     page.say(vec![
         look.span(device.class.title, Role::Text),
-        look.span(format!("  {} {}", device.id.kind(), device.id.index()), Role::Dim),
+        look.span(
+            format!("  {} {}", device.id.kind(), device.id.index()),
+            Role::Dim,
+        ),
         look.span(format!("  of {}", name(device.id.domain())), Role::Dim),
     ]);
     let front = device.front.known();
@@ -50,7 +53,11 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
             _ => {}
         }
         if let Some(hotplug) = back.hotplug.known() {
-            let role = if hotplug.to_string() == "connected" { Role::Text } else { Role::Warning };
+            let role = if hotplug.to_string() == "connected" {
+                Role::Text
+            } else {
+                Role::Warning
+            };
             fact("hotplug", hotplug.to_string(), role);
         }
         if let Some(physical) = back.physical_device.known() {
@@ -65,12 +72,23 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
     }
 }
 
-fn end(page: &mut Page<'_>, label: &str, seen: Seen, past: &StateLog, domain: &str, path: Option<&StorePath>) {
+fn end(
+    page: &mut Page<'_>,
+    label: &str,
+    seen: Seen,
+    past: &StateLog,
+    domain: &str,
+    path: Option<&StorePath>,
+) {
     let look = page.look;
     let entry = past.entries().next_back();
     let age = entry.map(|entry| entry.age(look.now));
     let is_fresh = entry.is_some_and(|entry| entry.is_exact && look.is_fresh(entry.since));
-    let role = if is_fresh { Role::Changed } else { state_role(seen) };
+    let role = if is_fresh {
+        Role::Changed
+    } else {
+        state_role(seen)
+    };
     let head = format!("{label:<9}");
     let domain = look.cut(domain, 20);
     let mut spans = vec![

@@ -32,14 +32,27 @@ pub(super) fn one(page: &mut Page<'_>, finding: &Finding, age: &str) {
     let look = page.look;
     let role = severity_role(Some(finding.severity));
     page.say(vec![
-        look.span(format!("{} ", severity_sign(look, Some(finding.severity))), role),
+        look.span(
+            format!("{} ", severity_sign(look, Some(finding.severity))),
+            role,
+        ),
         look.span(finding.id, role),
-        look.span(format!("  {} for {age}", severity_word(finding.severity)), Role::Dim),
+        look.span(
+            format!("  {} for {age}", severity_word(finding.severity)),
+            Role::Dim,
+        ),
     ]);
     page.text(&finding.explanation, Role::Text, 2);
     for evidence in &finding.evidence {
-        let text = format!("  {evidence}");
-        page.say_of(&evidence.path, vec![look.span(look.cut(&text, page.columns), Role::Dim)]);
+        let text = format!("  {} {}", evidence.path, evidence.shows);
+        page.say_of(
+            &evidence.path,
+            vec![look.span(look.cut(&text, page.columns), Role::Dim)],
+        );
     }
-    page.text(&format!("{} {}", look.glyphs.arrow, finding.next), Role::Info, 2);
+    page.text(
+        &format!("{} {}", look.glyphs.arrow, finding.next),
+        Role::Info,
+        2,
+    );
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use data_encoding::HEXLOWER;
 use ratatui::text::Span;
 use xenbus::StorePath;
-use xenbus::device::explain;
 use xenbus::tree::Field;
 
 use super::{Page, Subject};
 use crate::app::nodes::{Condition, Nodes};
 use crate::text::{cut_start, width};
 use crate::theme::Role;
+use crate::view::cell::meaning;
 
 pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
     let device = &subject.row.device;
@@ -23,7 +24,8 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
         Side::new(tops[1], subject.back),
     ];
     let keys: BTreeSet<String> = sides.iter().flat_map(Side::keys).collect();
-    let (features, others): (Vec<String>, Vec<String>) = keys.into_iter().partition(|key| is_feature(key));
+    let (features, others): (Vec<String>, Vec<String>) =
+        keys.into_iter().partition(|key| is_feature(key));
     for (title, keys) in [("Features", features), ("Keys", others)] {
         if keys.is_empty() {
             continue;
@@ -42,9 +44,17 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
 /// Whether a key says what an end can do, or what it asks of the other.
 fn is_feature(key: &str) -> bool {
     let name = key.rsplit('/').next().unwrap_or(key);
-    ["feature-", "request-", "max-", "multi-queue-", "discard-", "versions", "version"]
-        .iter()
-        .any(|start| name.starts_with(start))
+    [
+        "feature-",
+        "request-",
+        "max-",
+        "multi-queue-",
+        "discard-",
+        "versions",
+        "version",
+    ]
+    .iter()
+    .any(|start| name.starts_with(start))
 }
 
 struct Side<'a> {
@@ -64,7 +74,8 @@ impl<'a> Side<'a> {
         let below = nodes.iter().filter_map(|node| {
             let key = node.path.below(top).filter(|key| !key.is_empty())?;
             // A directory without a value says nothing by itself.
-            let is_folder = node.value.known().is_some_and(Vec::is_empty) && nodes.has_children(&node.path);
+            let is_folder =
+                node.value.known().is_some_and(Vec::is_empty) && nodes.has_children(&node.path);
             (!is_folder).then(|| key.to_owned())
         });
         let gone = nodes.differences().filter(|(_, _, now)| now.is_none());
@@ -92,7 +103,10 @@ fn table(page: &mut Page<'_>, keys: &[String], sides: &[Side<'_>; 2], is_hex: bo
     let name = longest.min(room * 2 / 5).max(8);
     let column = room.saturating_sub(name) / 2;
     page.say(vec![
-        look.span(format!("{:<name$}  {:<column$}  ", "", "frontend"), Role::Header),
+        look.span(
+            format!("{:<name$}  {:<column$}  ", "", "frontend"),
+            Role::Header,
+        ),
         look.span("backend", Role::Header),
     ]);
     for key in keys {
@@ -112,7 +126,13 @@ fn table(page: &mut Page<'_>, keys: &[String], sides: &[Side<'_>; 2], is_hex: bo
     }
 }
 
-fn value(page: &Page<'_>, side: &Side<'_>, key: &str, column: usize, is_hex: bool) -> (Span<'static>, Option<StorePath>) {
+fn value(
+    page: &Page<'_>,
+    side: &Side<'_>,
+    key: &str,
+    column: usize,
+    is_hex: bool,
+) -> (Span<'static>, Option<StorePath>) {
     let look = page.look;
     let nothing = || (look.span("", Role::Text), None);
     let (Some(path), Some(nodes)) = (side.path(key), side.nodes) else {
@@ -129,13 +149,13 @@ fn value(page: &Page<'_>, side: &Side<'_>, key: &str, column: usize, is_hex: boo
         Field::Known(bytes) if bytes.is_empty() => "\"\"".into(),
         Field::Known(bytes) if is_hex => {
             let bytes = &bytes[..bytes.len().min(column)];
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+            HEXLOWER.encode(bytes)
         }
         Field::Known(bytes) => {
             let text = look.foreign(&bytes[..bytes.len().min(256)]);
-            match explain(&path, Some(bytes)).and_then(|known| known.says) {
-                Some(says) if !text.is_empty() => format!("{text} {says}"),
-                _ => text,
+            match meaning(&path, bytes) {
+                Some(says) => format!("{text} {says}"),
+                None => text,
             }
         }
         Field::Denied => "not readable for us".into(),

@@ -30,7 +30,10 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
         page.say(vec![look.span(format!("{queues} queues"), Role::Dim)]);
     }
     for (at, ring) in rings.iter().enumerate() {
-        let used = row.traffic.as_ref().and_then(|traffic| traffic.rings.get(at));
+        let used = row
+            .traffic
+            .as_ref()
+            .and_then(|traffic| traffic.rings.get(at));
         page.say(geometry(look, ring));
         page.say(bar(look, used, page.columns));
     }
@@ -94,7 +97,8 @@ fn bar(look: &Look, used: Option<&RingUse>, columns: usize) -> Vec<Span<'static>
     let occupancy = match &used.occupancy {
         Reading::Known(occupancy) => occupancy,
         other => {
-            let text = format!("{}  {other}", look.glyphs.empty.repeat(width));
+            let why = other.as_ref().map(|_| "");
+            let text = format!("{}  {why}", look.glyphs.empty.repeat(width));
             return vec![indent, look.span(text, Role::Warning)];
         }
     };
@@ -112,7 +116,10 @@ fn bar(look: &Look, used: Option<&RingUse>, columns: usize) -> Vec<Span<'static>
         } => {
             spans.extend(window(look, width, *rsp_prod, *in_flight));
             spans.push(look.span(format!("  {}", fill(*in_flight)), role(*in_flight)));
-            spans.push(look.span(format!("  req {req_prod} rsp {rsp_prod}{source}"), Role::Dim));
+            spans.push(look.span(
+                format!("  req {req_prod} rsp {rsp_prod}{source}"),
+                Role::Dim,
+            ));
         }
         Occupancy::Duplex {
             into_guest,
@@ -141,7 +148,7 @@ fn window(look: &Look, width: usize, rsp_prod: u32, fill: Fill) -> Vec<Span<'sta
     let used = u64::from(fill.clamped());
     let start = u64::from(rsp_prod) % size;
     let high = share(fill) >= 0.75;
-    let full = look.glyphs.eighths.last().copied().unwrap_or_default();
+    let block = look.glyphs.eighths.last().copied().unwrap_or_default();
     let mut spans: Vec<Span<'static>> = Vec::new();
     for cell in 0..cells {
         // The entries that this cell stands for; when there are fewer entries than cells, the one it is in.
@@ -149,13 +156,15 @@ fn window(look: &Look, width: usize, rsp_prod: u32, fill: Fill) -> Vec<Span<'sta
         let to = ((cell + 1) * size / cells).max(from + 1);
         let is_used = used > 0 && (from..to).any(|entry| (entry + size - start) % size < used);
         let (sign, role) = match (is_used, high) {
-            (true, true) => (full, Role::GaugeHigh),
-            (true, false) => (full, Role::Gauge),
+            (true, true) => (block, Role::GaugeHigh),
+            (true, false) => (block, Role::Gauge),
             (false, _) => (look.glyphs.empty, Role::Faint),
         };
         let style = look.style(role);
         match spans.last_mut() {
-            Some(last) if last.style == style && last.content.ends_with(sign) => last.content.to_mut().push_str(sign),
+            Some(last) if last.style == style && last.content.ends_with(sign) => {
+                last.content.to_mut().push_str(sign);
+            }
             _ => spans.push(look.span(sign, role)),
         }
     }
@@ -168,7 +177,10 @@ fn share(fill: Fill) -> f64 {
 
 fn fill(fill: Fill) -> String {
     match fill {
-        Fill::Used { used, of } => format!("{used}/{of} {}", units::percent(share(Fill::Used { used, of }))),
+        Fill::Used { used, of } => format!(
+            "{used}/{of} {}",
+            units::percent(share(Fill::Used { used, of }))
+        ),
         Fill::Impossible { claimed, of } => format!("claims {claimed} of {of}: impossible"),
     }
 }
@@ -191,7 +203,11 @@ mod tests {
     use crate::theme::{Theme, ThemeName};
 
     fn shown(width: usize, rsp_prod: u32, fill: Fill) -> String {
-        let look = Look::new(Theme::new(ThemeName::Mono), Charset::Unicode, Moment::default());
+        let look = Look::new(
+            Theme::new(ThemeName::Mono),
+            Charset::Unicode,
+            Moment::default(),
+        );
         let spans = window(&look, width, rsp_prod, fill);
         spans.iter().map(|span| span.content.as_ref()).collect()
     }

@@ -51,7 +51,10 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
         if let Some(before) = before {
             spans.push(look.span(format!("{before} {} ", look.glyphs.arrow), Role::Dim));
         }
-        spans.push(look.span(format!("{} {}", state_sign(look, entry.seen), entry.seen), state_role(entry.seen)));
+        spans.push(look.span(
+            format!("{} {}", state_sign(look, entry.seen), entry.seen),
+            state_role(entry.seen),
+        ));
         page.say(spans);
     }
 }

@@ -15,21 +15,37 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
     let look = page.look;
     page.head("Traffic");
     let Some(traffic) = &subject.row.traffic else {
-        page.say(vec![look.span("nothing here counts what it moves", Role::Dim)]);
+        page.say(vec![
+            look.span("nothing here counts what it moves", Role::Dim),
+        ]);
         return;
     };
     let flow = traffic.flow;
-    let rate = |value: Option<f64>, text: fn(f64) -> String| value.map_or_else(|| look.glyphs.unknown.to_owned(), text);
+    let rate = |value: Option<f64>, text: fn(f64) -> String| {
+        value.map_or_else(|| look.glyphs.unknown.to_owned(), text)
+    };
     page.say(vec![
         look.span("requests ", Role::Dim),
-        look.span(format!("{}/s", rate(flow.requests, units::count)), Role::Text),
+        look.span(
+            format!("{}/s", rate(flow.requests, units::count)),
+            Role::Text,
+        ),
         look.span("  into the guest ", Role::Dim),
-        look.span(format!("{}/s", rate(flow.into_guest, units::bytes)), Role::Text),
+        look.span(
+            format!("{}/s", rate(flow.into_guest, units::bytes)),
+            Role::Text,
+        ),
         look.span("  out of it ", Role::Dim),
-        look.span(format!("{}/s", rate(flow.from_guest, units::bytes)), Role::Text),
+        look.span(
+            format!("{}/s", rate(flow.from_guest, units::bytes)),
+            Role::Text,
+        ),
     ]);
     chart(page, traffic);
-    for pair in traffic.counters.chunks(if page.columns >= 76 { 2 } else { 1 }) {
+    for pair in traffic
+        .counters
+        .chunks(if page.columns >= 76 { 2 } else { 1 })
+    {
         let spans = pair.iter().flat_map(|counter| one(look, counter)).collect();
         page.say(spans);
     }
@@ -64,15 +80,24 @@ fn chart(page: &mut Page<'_>, traffic: &Traffic) {
     let columns = page.columns.saturating_sub(10).min(120);
     let reach = step * 12;
     let bytes = |point: &Point| point.bytes;
-    let samples = traffic.series.steps(traffic.at, step, columns, reach, bytes);
+    let samples = traffic
+        .series
+        .steps(traffic.at, step, columns, reach, bytes);
     let most = samples.iter().flatten().copied().fold(0.0_f32, f32::max);
     if most <= 0.0 || columns < 8 {
         return;
     }
-    let samples: Vec<Option<f64>> = samples.into_iter().map(|sample| sample.map(f64::from)).collect();
+    let samples: Vec<Option<f64>> = samples
+        .into_iter()
+        .map(|sample| sample.map(f64::from))
+        .collect();
     for row in 0..ROWS {
         let line = chart_row(look, columns, ROWS, row, &samples, f64::from(most));
-        let scale = if row == 0 { format!("{}/s", units::bytes(f64::from(most))) } else { String::new() };
+        let scale = if row == 0 {
+            format!("{}/s", units::bytes(f64::from(most)))
+        } else {
+            String::new()
+        };
         page.say(vec![line, look.span(format!(" {scale}"), Role::Dim)]);
     }
 }

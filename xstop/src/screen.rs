@@ -1,0 +1,201 @@
+//! The screen at work: events in, frames out.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use data_encoding::BASE64;
+use xenbus::StorePath;
+use xenbus::counters::Root;
+use xenbus::error::{Error, Result};
+
+use crate::app::Settings;
+use crate::app::{App, Effect, Ending, Start};
+use crate::browse::Browser;
+use crate::cli::Cli;
+use crate::collect::{self, Command, Handle, Update};
+use crate::config::Config;
+use crate::event::{Event, read_terminal, watch_signals};
+use crate::terminal::{Screen, restore_before_panics};
+use crate::text::Charset;
+use crate::theme::{Background, Role, Surroundings, ThemeName};
+use crate::{save, view};
+
+/// Least time between two frames.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// Events that are taken in before the next frame.
+const BURST: usize = 1000;
+
+/// Shows the screen until it ends.
+///
+/// # Errors
+/// What is wrong with an option, the store's address, or the terminal.
+pub(crate) fn run(cli: &Cli, config: &Config) -> Result<Ending> {
+    let client = cli.connect.client()?;
+    let (sender, events) = channel();
+    let options = collect::Options {
+        root: cli.sysroot.as_ref().map_or_else(Root::default, Root::new),
+        interval: cli
+            .interval
+            .or_else(|| config.interval())
+            .unwrap_or(Duration::from_secs(1)),
+        ..collect::Options::default()
+    };
+    let interval = options.interval;
+    let app = App::new(
+        Start {
+            settings: settings(cli, config)?,
+            theme: theme(cli, config),
+            size: crossterm::terminal::size().unwrap_or((80, 24)),
+            has_mouse: cli.mouse || config.mouse,
+            interval,
+            top: StorePath::root(),
+        },
+        config,
+    );
+    let told = sender.clone();
+    let handle = collect::start(client.clone(), options, move |update| {
+        // Nobody listens any more when it ends.
+        drop(told.send(match update {
+            Update::Snapshot(snapshot) => Event::Snapshot(snapshot),
+            Update::Fatal(why) => Event::Died(why),
+        }));
+    })?;
+    let told = sender.clone();
+    let browser = Browser::start(client, move |browsed| {
+        drop(told.send(Event::Browsed(browsed)));
+    })?;
+    show(app, &sender, &events, &handle, Some(&browser))
+}
+
+fn settings(cli: &Cli, config: &Config) -> Result<Settings> {
+    let keymap = config.keymap().map_err(|reason| Error::Invalid {
+        what: "configuration".into(),
+        reason,
+    })?;
+    let charset = if cli.ascii {
+        Charset::Ascii
+    } else {
+        config
+            .charset()
+            .unwrap_or_else(|| Surroundings::read().charset())
+    };
+    Ok(Settings { keymap, charset })
+}
+
+fn theme(cli: &Cli, config: &Config) -> ThemeName {
+    match cli.theme.unwrap_or(config.theme) {
+        ThemeName::Auto => Surroundings::read().theme(Background::ask),
+        named => named,
+    }
+}
+
+/// Takes the terminal and gives it back.
+fn show(
+    mut app: App,
+    sender: &Sender<Event>,
+    events: &Receiver<Event>,
+    handle: &Handle,
+    browser: Option<&Browser>,
+) -> Result<Ending> {
+    let told = sender.clone();
+    restore_before_panics(move |thread| {
+        drop(told.send(Event::Died(format!("{thread} has panicked"))));
+    });
+    let failed = |error| Error::io("use the terminal", error);
+    watch_signals(sender.clone()).map_err(failed)?;
+    let mut screen = Screen::take(app.has_mouse).map_err(failed)?;
+    read_terminal(sender.clone()).map_err(failed)?;
+    let mut work = Work {
+        screen: &mut screen,
+        handle,
+        browser,
+    };
+    work.run(&mut app, events).map_err(failed)
+}
+
+struct Work<'a> {
+    screen: &'a mut Screen,
+    handle: &'a Handle,
+    browser: Option<&'a Browser>,
+}
+
+impl Work<'_> {
+    fn run(&mut self, app: &mut App, events: &Receiver<Event>) -> std::io::Result<Ending> {
+        let mut is_dirty = true;
+        let mut drawn: Option<Instant> = None;
+        // When something that is shown changes by itself.
+        let mut due: Option<Instant> = None;
+        loop {
+            let now = Instant::now();
+            let frame = drawn.map_or(now, |drawn| drawn + FRAME);
+            is_dirty |= due.is_some_and(|due| due <= now);
+            if is_dirty && frame <= now {
+                app.tick(self.handle.clock().now());
+                due = self.draw(app)?.and_then(|due| now.checked_add(due));
+                (is_dirty, drawn) = (false, Some(now));
+            }
+            let until = if is_dirty { Some(frame) } else { due };
+            let event = match until {
+                None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(until) => events.recv_timeout(until.saturating_duration_since(Instant::now())),
+            };
+            let first = match event {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Ok(Ending::Asked),
+            };
+            for event in [first].into_iter().chain(events.try_iter().take(BURST)) {
+                let effects = app.update(event, self.handle.clock().now());
+                for effect in effects {
+                    if let Some(ending) = self.obey(app, effect)? {
+                        return Ok(ending);
+                    }
+                }
+                is_dirty = true;
+            }
+        }
+    }
+
+    fn draw(&mut self, app: &mut App) -> std::io::Result<Option<Duration>> {
+        let mut due = None;
+        self.screen
+            .draw(|frame| due = view::draw(app, frame.buffer_mut()))?;
+        Ok(due)
+    }
+
+    fn obey(&mut self, app: &mut App, effect: Effect) -> std::io::Result<Option<Ending>> {
+        match effect {
+            Effect::Quit(ending) => return Ok(Some(ending)),
+            Effect::Suspend => {
+                self.screen.suspend()?;
+                if let Ok((columns, rows)) = crossterm::terminal::size() {
+                    app.update(Event::Resized(columns, rows), self.handle.clock().now());
+                }
+            }
+            Effect::Repaint => self.screen.clear()?,
+            Effect::Mouse(is_on) => self.screen.set_mouse(is_on)?,
+            Effect::Copy(text) => {
+                let encoded = BASE64.encode(text.as_bytes());
+                self.screen.send(&format!("\x1b]52;c;{encoded}\x07"))?;
+            }
+            Effect::Follow(tops) => {
+                if let Some(browser) = self.browser {
+                    browser.follow(tops);
+                }
+            }
+            Effect::Interval(interval) => self.handle.send(Command::Interval(interval)),
+            Effect::Visible(devices) => self.handle.send(Command::Visible(devices)),
+            Effect::Seek(to) => self.handle.send(Command::Seek(to)),
+            Effect::Save => {
+                if let Some(snapshot) = app.snapshot() {
+                    match save::save(snapshot) {
+                        Ok(path) => app.say(format!("saved {}", path.display()), Role::Info),
+                        Err(error) => app.say(format!("not saved: {error}"), Role::Critical),
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+}
