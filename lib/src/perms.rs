@@ -86,8 +86,9 @@ impl Perm {
         })
     }
 
-    /// Reads one entry of a daemon's reply. Any 32-bit number is taken, also as C shows it, with a sign: any domain can
-    /// give its nodes permissions for numbers that are no domains.
+    /// Reads one entry of a daemon's reply. Any number is taken, also as C shows it, with a sign, or as oxenstored does,
+    /// with 64 bits, of which the lower 32 are kept: any domain can give its nodes permissions for numbers that are no
+    /// domains.
     fn from_wire(entry: &[u8]) -> Result<Self, PermsError> {
         let malformed = || PermsError::Wire(escape(entry).to_string());
         let (&letter, number) = entry.split_first().ok_or_else(malformed)?;
@@ -96,12 +97,17 @@ impl Perm {
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return Err(malformed());
         }
-        let text = str::from_utf8(number).map_err(|_| malformed())?;
-        let signed = || text.parse().map(i32::cast_unsigned);
-        let number = text
-            .parse()
-            .or_else(|_| signed())
-            .map_err(|_| malformed())?;
+        let magnitude = digits.iter().fold(0u64, |number, digit| {
+            let digit = u64::from(digit - b'0');
+            number.saturating_mul(10).saturating_add(digit)
+        });
+        let signed = if digits.len() == number.len() {
+            magnitude
+        } else {
+            magnitude.wrapping_neg()
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "as libxenstore does")]
+        let number = signed as u32;
         Ok(Self {
             access,
             domid: DomId(number),
@@ -270,13 +276,15 @@ mod tests {
         assert_eq!(perms.owner(), DomId(99999));
         let of_c = Perms::from_wire(b"n0\0r-1\0").unwrap();
         assert_eq!(of_c, Perms::from_wire(b"n0\0r4294967295\0").unwrap());
+        // What oxenstored makes of -1.
+        let of_oxenstored = Perms::from_wire(b"n0\0r9223372036854775807\0").unwrap();
+        assert_eq!(of_oxenstored, of_c);
         for bad in [
             &b""[..],
             b"\0",
             b"n\0",
             b"n0\0\0",
             b"q0\0",
-            b"n9223372036854775807\0",
             b"n-\0",
             b"n--1\0",
             b"n\xb2\0",

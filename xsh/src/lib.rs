@@ -21,6 +21,7 @@
 mod cli;
 mod clock;
 mod cmd;
+mod compat;
 mod exit;
 mod hosting;
 mod notice;
@@ -43,6 +44,16 @@ use shell::{Mode, Shell};
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
+    if let Some(exit) = compat::run_if_called(std::env::args_os()) {
+        return exit;
+    }
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|first| first == "compat")
+        && let Some(name) = words.next()
+        && let Some(exit) = compat::run_named(&name, words)
+    {
+        return exit;
+    }
     let cli = Cli::parse();
     let settings = cli.settings();
     let shell = |mode| Shell::new(cli.connect.clone(), mode, settings);
