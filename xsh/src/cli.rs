@@ -10,6 +10,7 @@ use xenbus::cli::ConnectArgs;
 use xenbus::demo::Scenario;
 use xenbus::store::Personality;
 
+use crate::compat;
 use crate::output::Format;
 use crate::shell::{Settings, When};
 
@@ -99,9 +100,42 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Do as xenstore-NAME of xenstore-utils does; so does xsh under that name
+    #[command(disable_help_flag = true)]
+    Compat {
+        /// The program
+        name: Tool,
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// One of the shell's own commands, or a script.
     #[command(external_subcommand)]
     Other(Vec<OsString>),
+}
+
+/// One of xenstore-utils as a word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tool(pub(crate) &'static str);
+
+impl ValueEnum for Tool {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Tool; compat::Tool::ALL.len()] = {
+            let mut all = [Tool(""); compat::Tool::ALL.len()];
+            let mut at = 0;
+            while at < all.len() {
+                all[at] = Tool(compat::Tool::ALL[at].0);
+                at += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let mode = self.0.strip_prefix(compat::Tool::PREFIX)?;
+        Some(PossibleValue::new(mode).alias(self.0))
+    }
 }
 
 /// Options of `serve`.

@@ -91,22 +91,30 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    /// Every program, with the end of its name.
+    /// What all names begin with.
+    pub(crate) const PREFIX: &str = "xenstore-";
+
+    /// Every program, by its name.
     pub(crate) const ALL: [(&str, Self); 9] = [
-        ("read", Self::Read),
-        ("write", Self::Write),
-        ("ls", Self::Ls),
-        ("list", Self::List),
-        ("exists", Self::Exists),
-        ("rm", Self::Rm),
-        ("chmod", Self::Chmod),
-        ("watch", Self::Watch),
-        ("control", Self::Control),
+        ("xenstore-read", Self::Read),
+        ("xenstore-write", Self::Write),
+        ("xenstore-ls", Self::Ls),
+        ("xenstore-list", Self::List),
+        ("xenstore-exists", Self::Exists),
+        ("xenstore-rm", Self::Rm),
+        ("xenstore-chmod", Self::Chmod),
+        ("xenstore-watch", Self::Watch),
+        ("xenstore-control", Self::Control),
     ];
 
     fn named(name: &[u8]) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find_map(|(known, tool)| (known.as_bytes() == name).then_some(tool))
+    }
+
+    /// By its name without the prefix.
+    fn mode(name: &[u8]) -> Option<Self> {
+        Self::named(&[Self::PREFIX.as_bytes(), name].concat())
     }
 }
 
@@ -140,20 +148,17 @@ pub(crate) fn run_if_called(mut arguments: impl Iterator<Item = OsString>) -> Op
     if name == b"xenstore" {
         return Some(multi(program, arguments));
     }
-    let tool = Tool::named(name.strip_prefix(b"xenstore-")?)?;
+    let tool = Tool::named(name)?;
     Some(single(tool, program, arguments))
 }
 
-/// `xsh compat NAME …`: as if called `xenstore-NAME …`; `None` if there is no such program.
-pub(crate) fn run_named(
-    name: &OsStr,
-    arguments: impl Iterator<Item = OsString>,
-) -> Option<ExitCode> {
-    let name = name.as_bytes();
-    let name = name.strip_prefix(b"xenstore-").unwrap_or(name);
-    let tool = Tool::named(name)?;
-    let program = OsString::from_vec([b"xenstore-", name].concat());
-    Some(single(tool, program, arguments))
+/// `xsh compat NAME …`: as if called `xenstore-NAME …`.
+pub(crate) fn run_named(name: &str, arguments: Vec<OsString>) -> ExitCode {
+    match Tool::named(name.as_bytes()) {
+        Some(tool) => single(tool, name.into(), arguments.into_iter()),
+        // The command line knows only names of tools.
+        None => ExitCode::from(2),
+    }
 }
 
 fn single(tool: Tool, program: OsString, arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -177,7 +182,7 @@ fn multi(program: OsString, mut arguments: impl Iterator<Item = OsString>) -> Ex
         let text = [b"Usage: ", call.program.as_bytes(), b" <mode> [-h] [...]"].concat();
         return ExitCode::from(call.stop(&text).0);
     };
-    match Tool::named(name.as_bytes()) {
+    match Tool::mode(name.as_bytes()) {
         // The original has no mode for it.
         None | Some(Tool::Control) => {
             let text = [b"unknown mode ", name.as_bytes(), b"\n"].concat();
@@ -232,12 +237,13 @@ impl Call {
 
     /// As [`Call::stop`], with what the system calls an error.
     fn stop_with(&self, errno: i32, text: &[u8]) -> Stop {
-        self.stop(&self.with(errno, text))
+        self.stop(&with_reason(errno, text))
     }
+}
 
-    fn with(&self, errno: i32, text: &[u8]) -> Vec<u8> {
-        [text, b": ", store::error_text(errno).as_bytes()].concat()
-    }
+/// A text with what the system calls an error.
+fn with_reason(errno: i32, text: &[u8]) -> Vec<u8> {
+    [text, b": ", store::error_text(errno).as_bytes()].concat()
 }
 
 /// Writes to standard output. Whoever reads it may have had enough; then we end as the original does, by SIGPIPE.
@@ -275,6 +281,5 @@ mod tests {
         for name in ["xsh", "xenstore-", "xenstore-frob", "xenstored", "read", ""] {
             assert!(run_if_called([name.into()].into_iter()).is_none(), "{name}");
         }
-        assert!(run_named(OsStr::new("frob"), std::iter::empty()).is_none());
     }
 }

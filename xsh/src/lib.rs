@@ -47,19 +47,15 @@ pub fn run() -> ExitCode {
     if let Some(exit) = compat::run_if_called(std::env::args_os()) {
         return exit;
     }
-    let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|first| first == "compat")
-        && let Some(name) = words.next()
-        && let Some(exit) = compat::run_named(&name, words)
-    {
-        return exit;
-    }
     let cli = Cli::parse();
     let settings = cli.settings();
     let shell = |mode| Shell::new(cli.connect.clone(), mode, settings);
     let exit = match (cli.command, cli.line, cli.file) {
         (Some(Command::Serve(args)), None, None) => cmd::serve::run(&args),
         (Some(Command::Completions { shell }), None, None) => cmd::completions::run(shell),
+        (Some(Command::Compat { name, arguments }), None, None) => {
+            return compat::run_named(name.0, arguments);
+        }
         (Some(Command::Other(words)), None, None) => {
             // No command has a slash in its name: `#!/usr/bin/xsh` calls us with a path.
             if words[0].as_bytes().contains(&b'/') {

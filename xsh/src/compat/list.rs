@@ -10,7 +10,7 @@ use xenbus::{Operations, Perms, StorePath};
 use super::escape::escape;
 use super::options::Options;
 use super::store::{Store, ask, directory, number};
-use super::{Call, Result, Stop, flush, print};
+use super::{Call, Result, Stop, flush, print, with_reason};
 
 /// Prints the names of nodes' children.
 pub(super) fn list(call: &Call, store: &Store, options: &Options) -> Result<u8> {
@@ -122,7 +122,7 @@ impl Ls<'_> {
         let errno = rustix::io::Errno::ACCESS.raw_os_error();
         if node.perms == Field::Denied {
             let text = [b"\ncould not access permissions for ", name].concat();
-            self.call.warn(&self.call.with(errno, &text));
+            self.call.warn(&with_reason(errno, &text));
         }
         if node.children == Field::Denied {
             return Err(self.unlisted(path, errno));

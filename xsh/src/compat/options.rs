@@ -7,6 +7,7 @@ use super::{Call, Result, Stop, Tool};
 
 /// What the arguments say.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(super) struct Options {
     /// `-p`: paths before values and names, permissions behind them.
     pub(super) prefix: bool,
@@ -123,8 +124,7 @@ pub(super) fn number(text: &[u8]) -> i32 {
     let text = &text[space..];
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     let digits = digits.iter().take_while(|b| b.is_ascii_digit());
     let value = digits.fold(0i64, |value, digit| {

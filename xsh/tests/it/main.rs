@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod command_line;
+mod compat;
 mod descriptors;
 mod foreign;
 mod process;
