@@ -11,6 +11,7 @@ mod past;
 mod place;
 mod prompt;
 mod rows;
+mod summary;
 mod table;
 pub mod tree;
 mod typing;
@@ -33,6 +34,7 @@ pub use past::Past;
 pub use place::Place;
 pub use prompt::Line;
 pub use rows::Key;
+pub use summary::Summary;
 pub use table::Table;
 pub use typing::{Prompt, Purpose};
 pub use view_id::{Sort, ViewId};
@@ -88,6 +90,8 @@ pub struct App {
     pub past: Past,
     /// What is shown.
     pub place: Place,
+    /// Numbers about what is shown, and of which moment they are.
+    summary: (u64, Summary),
     /// Where "back" leads, the last last.
     pub trail: Vec<Place>,
     /// Rows, order and filter of each view.
@@ -168,6 +172,7 @@ impl App {
             now: Moment::default(),
             past: Past::default(),
             place: Place::View(config.view.unwrap_or_default()),
+            summary: (0, Summary::default()),
             trail: Vec::new(),
             tables,
             tree: Tree::new(start.top),
@@ -279,6 +284,11 @@ impl App {
         self.past.shown()
     }
 
+    /// Numbers about what is shown.
+    pub fn summary(&self) -> &Summary {
+        &self.summary.1
+    }
+
     /// The moment of the ages that are shown: of a moment in the past, that moment.
     pub fn shown_now(&self) -> Moment {
         match self.past.shown() {
@@ -339,6 +349,11 @@ impl App {
         let snapshot = self.past.shown().cloned();
         let view = self.view();
         self.tree.set_frozen(self.past.is_frozen());
+        if let Some(snapshot) = &snapshot
+            && self.summary.0 != self.past.version()
+        {
+            self.summary = (self.past.version(), Summary::of(snapshot));
+        }
         if view == ViewId::Tree {
             let table = self.tables.get(&view).unwrap_or(&table::EMPTY);
             self.tree.refresh(&table.filter, &table.text);

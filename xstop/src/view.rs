@@ -80,6 +80,10 @@ pub fn regions(app: &App) -> Regions {
 fn table_area(app: &App, body: Rect) -> Rect {
     match app.place {
         Place::View(ViewId::Overview) => overview::parts(body, app).domains,
+        Place::View(ViewId::Findings) => Rect {
+            height: body.height - findings::pane_height(body.height),
+            ..body
+        },
         _ => body,
     }
 }
@@ -150,6 +154,7 @@ fn draw_body(canvas: &mut Canvas<'_>, app: &App) {
                 canvas.put(1, 0, &text, Role::Warning);
             }
         }
+        Place::View(ViewId::Findings) => findings::draw(canvas, app, snapshot),
         _ => sheet::draw(canvas, app, snapshot),
     }
 }
@@ -167,6 +172,22 @@ pub fn sortable(view: ViewId) -> Vec<&'static str> {
         ViewId::Findings => names(findings::COLUMNS),
         ViewId::Events | ViewId::Tree => Vec::new(),
     }
+}
+
+/// What a column is called on the screen.
+fn head_of(view: ViewId, name: &'static str) -> &'static str {
+    fn of<R>(columns: &[table::Column<R>], name: &'static str) -> Option<&'static str> {
+        let column = columns.iter().find(|column| column.name == name)?;
+        (!column.head.is_empty()).then_some(column.head)
+    }
+    let head = match view {
+        ViewId::Overview => of(domains::COLUMNS, name),
+        ViewId::Devices => of(devices::COLUMNS, name),
+        ViewId::Rings => of(rings::COLUMNS, name),
+        ViewId::Findings => of(findings::COLUMNS, name),
+        ViewId::Events | ViewId::Tree => None,
+    };
+    head.unwrap_or(name)
 }
 
 /// Something on the screen that can be clicked.

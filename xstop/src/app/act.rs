@@ -285,12 +285,7 @@ impl App {
                 );
                 return;
             }
-            let nodes = self.tree.nodes().clone();
-            self.tree.list.seek(is_forward, |path| {
-                nodes
-                    .get(path)
-                    .is_some_and(|node| filter.passes(&super::tree::Row(node)))
-            })
+            self.tree.seek(is_forward, filter)
         } else if let (Some(snapshot), false) = (
             self.snapshot().cloned(),
             matches!(self.place, Place::Device(_)),

@@ -186,6 +186,16 @@ impl Tree {
         self.list.selected()
     }
 
+    /// Goes to the next row that passes, or the one before.
+    pub fn seek(&mut self, is_forward: bool, filter: &Filter) -> bool {
+        let nodes = self.frozen.as_deref().unwrap_or(&self.live);
+        self.list.seek(is_forward, |path| {
+            nodes
+                .get(path)
+                .is_some_and(|node| filter.passes(&Row(node)))
+        })
+    }
+
     /// Whether a node is shown open.
     pub fn is_open(&self, path: &StorePath) -> bool {
         self.open.contains(path)

@@ -79,7 +79,7 @@ pub fn meaning(path: &StorePath, value: &[u8]) -> Option<String> {
     (!value.is_empty() && !repeats && !is_flag).then(|| brief.to_owned())
 }
 
-/// How much a ring holds: "256", "1024 in 2048 out", or why that is not known.
+/// How much a ring holds: "256", "1024/2048 B" for both ways, or why that is not known.
 pub fn capacity(ring: &Ring) -> String {
     match ring.capacity {
         Capacity::Requests(entries) => entries.to_string(),
@@ -95,7 +95,7 @@ pub fn capacity(ring: &Ring) -> String {
             if from_guest == 0 {
                 format!("{into_guest}{unit} in")
             } else {
-                format!("{into_guest}+{from_guest}{unit}")
+                format!("{into_guest}/{from_guest}{unit}")
             }
         }
         Capacity::InThePage => "in the page".into(),
@@ -103,26 +103,27 @@ pub fn capacity(ring: &Ring) -> String {
     }
 }
 
-/// Rings, pages and entries of a device: "1×1p×32", "2×(tx 256 rx 256)" is told as "4×256".
+/// How many rings of how many entries: "2×32", "4×256+1" with a control ring, "1×4p×128" with more than a page each.
 pub fn geometry(look: &Look, rings: &[Ring]) -> String {
     let times = look.glyphs.times;
     let Some(first) = rings.first() else {
         return look.glyphs.unknown.into();
     };
-    let pages = |ring: &Ring| match ring.pages {
-        Reading::Known(pages) => pages.to_string(),
-        _ => "?".into(),
-    };
     let is_alike = |ring: &Ring| ring.capacity == first.capacity && ring.pages == first.pages;
     // The control ring of a network device is one of its own; the others decide.
     let alike = rings.iter().filter(|ring| is_alike(ring)).count();
+    let pages = match first.pages {
+        Reading::Known(1) => String::new(),
+        Reading::Known(pages) => format!("{pages}p{times}"),
+        _ => format!("?p{times}"),
+    };
     let entries = match first.capacity {
         Capacity::Requests(entries) => entries.to_string(),
         Capacity::Duplex {
             into_guest,
             from_guest,
             ..
-        } => format!("{into_guest}+{from_guest}"),
+        } => format!("{into_guest}/{from_guest}"),
         Capacity::InThePage | Capacity::Unknown => "?".into(),
     };
     let rest = rings.len() - alike;
@@ -131,5 +132,5 @@ pub fn geometry(look: &Look, rings: &[Ring]) -> String {
     } else {
         String::new()
     };
-    format!("{alike}{times}{}p{times}{entries}{more}", pages(first))
+    format!("{alike}{times}{pages}{entries}{more}")
 }

@@ -12,7 +12,7 @@ use xenbus::StorePath;
 
 use super::canvas::{Canvas, Look};
 use crate::app::nodes::Nodes;
-use crate::model::{DeviceRow, Snapshot};
+use crate::model::{DeviceRow, FindingRow, Snapshot};
 use crate::theme::Role;
 
 /// What is shown of a device.
@@ -134,6 +134,13 @@ fn draw_column(canvas: &mut Canvas<'_>, lines: &[DocLine], cursor: usize, offset
         }
     }
     canvas.scroll_bar(offset, height, lines.len());
+}
+
+/// One finding in full, in so many columns.
+pub fn finding(look: &Look, found: &FindingRow, columns: usize) -> Vec<DocLine> {
+    let mut page = Page::new(look, columns);
+    findings::one(&mut page, &found.finding, &look.age(found.age(look.now)));
+    page.lines
 }
 
 /// Lines being written.

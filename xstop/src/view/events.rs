@@ -45,11 +45,9 @@ pub(super) const COLUMNS: &[Column<LogRow>] = &[
     }),
     column("path", "Path", Left, (24, 64), 0, |scene, row, width| {
         let look = scene.look;
-        let is_fresh = look.is_fresh(row.at);
-        let role = match (&row.change, is_fresh) {
-            (Change::Removed(_), _) => Role::Removed,
-            (_, true) => Role::Changed,
-            (_, false) => Role::Text,
+        let role = match &row.change {
+            Change::Removed(_) => Role::Removed,
+            _ => Role::Text,
         };
         vec![look.span(
             cut_start(row.path.as_str(), width, look.glyphs.cut).into_owned(),

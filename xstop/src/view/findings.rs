@@ -1,13 +1,48 @@
-//! Columns of findings.
+//! Findings: the table, and the one that is selected in full.
 
 use ratatui::text::Span;
 use xenbus::device::Subject;
 
+use super::canvas::Canvas;
 use super::cell::{severity_role, severity_sign, severity_word};
+use super::sheet;
 use super::table::Align::{Left, Right};
 use super::table::{Align, Column, Scene};
-use crate::model::FindingRow;
+use crate::app::{App, Key};
+use crate::model::{FindingRow, Snapshot};
 use crate::theme::Role;
+
+/// Rows of the pane for the selected finding; none where there is no room.
+pub(super) fn pane_height(rows: u16) -> u16 {
+    if rows >= 14 {
+        (rows * 2 / 5).min(12)
+    } else {
+        0
+    }
+}
+
+/// Draws table and pane.
+pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
+    let (w, h) = (canvas.width(), canvas.height());
+    let pane = usize::from(pane_height(canvas.area.height));
+    sheet::draw(&mut canvas.part(0, 0, w, h - pane), app, snapshot);
+    if pane == 0 {
+        return;
+    }
+    let look = canvas.look;
+    canvas.put(0, h - pane, &look.glyphs.line.repeat(w), Role::Faint);
+    let mut part = canvas.part(1, h - pane + 1, w.saturating_sub(2), pane - 1);
+    let Some(Key::Finding(name, subject)) = app.table().list.selected() else {
+        return;
+    };
+    let mut rows = snapshot.findings.iter();
+    if let Some(row) = rows.find(|row| row.finding.id == *name && row.finding.subject == *subject) {
+        let lines = super::device::finding(look, row, part.width() + 2);
+        for (y, line) in lines.iter().enumerate() {
+            part.put_spans(0, y, &line.spans);
+        }
+    }
+}
 
 const fn column(
     name: &'static str,

@@ -47,12 +47,12 @@ fn right(app: &App, look: &Look) -> Vec<Span<'static>> {
         return spans;
     };
     spans.extend(banner(app, look));
-    let counts = snapshot.counts();
+    let counts = app.summary().counts;
     spans.push(look.span(format!("{} ", look.glyphs.ok), Role::Ok));
     spans.push(look.span(format!("{}", counts.connected), Role::Text));
     spans.push(look.span(format!("/{}", counts.total), Role::Dim));
     for severity in [Severity::Info, Severity::Warning, Severity::Critical] {
-        let count = snapshot.findings_at(severity);
+        let count = app.summary().findings_at(severity);
         if count > 0 {
             let sign = severity_sign(look, Some(severity));
             spans.push(look.span(format!("  {sign} {count}"), severity_role(Some(severity))));
@@ -110,7 +110,7 @@ pub(super) fn draw_line(canvas: &mut Canvas<'_>, app: &App) {
     };
     let worst = snapshot.findings.first();
     let severity = worst.map(|row| row.finding.severity);
-    let counts = snapshot.counts();
+    let counts = app.summary().counts;
     let mut spans = vec![
         look.span(severity_sign(look, severity), severity_role(severity)),
         look.span(
@@ -257,7 +257,10 @@ pub(super) fn title(app: &App, look: &Look) -> (Vec<Span<'static>>, Vec<Span<'st
         } else {
             look.glyphs.up
         };
-        remark.push(look.span(format!("by {} {sign}", sort.column), Role::Dim));
+        remark.push(look.span(
+            format!("by {} {sign}", super::head_of(app.view(), sort.column)),
+            Role::Dim,
+        ));
     }
     (title, remark)
 }

@@ -26,6 +26,8 @@ pub(super) struct Parts {
     pub(super) domains: Rect,
     /// The worst findings.
     findings: Option<Rect>,
+    /// The latest changes.
+    changes: Option<Rect>,
 }
 
 /// Lines in the box about the host.
@@ -67,9 +69,15 @@ pub(super) fn parts(body: Rect, app: &App) -> Parts {
     } else {
         0
     };
+    let rest = body.height - top - findings;
+    // What the domains do not need shows what changes; that may need less, too.
+    let domains = app.snapshot().map_or(0, |snapshot| snapshot.domains.len());
+    let need = u16::try_from(domains).unwrap_or(u16::MAX).saturating_add(4);
+    let changes = rest.saturating_sub(need);
+    let changes = if changes >= 5 { changes } else { 0 };
     let frame = Rect {
         y: body.y + top,
-        height: body.height - top - findings,
+        height: rest - changes,
         ..body
     };
     Parts {
@@ -85,6 +93,11 @@ pub(super) fn parts(body: Rect, app: &App) -> Parts {
         findings: (findings > 0).then_some(Rect {
             y: frame.y + frame.height,
             height: findings,
+            ..body
+        }),
+        changes: (changes > 0).then_some(Rect {
+            y: frame.y + frame.height + findings,
+            height: changes,
             ..body
         }),
     }
@@ -150,6 +163,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
     }
     let (x, y, w, h) = at(parts.domains);
     sheet::draw(&mut canvas.part(x, y, w, h), app, snapshot);
+    if let Some(area) = parts.changes {
+        let (x, y, w, h) = at(area);
+        let mut part = canvas.part(x, y, w, h);
+        let mut inside = part.frame(&[look.span("Latest changes", Role::Title)], &[]);
+        draw_changes(&mut inside, app, snapshot);
+    }
     if let Some(area) = parts.findings {
         let (x, y, w, h) = at(area);
         let mut part = canvas.part(x, y, w, h);
@@ -163,6 +182,28 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
         for (y, row) in snapshot.findings.iter().take(inside.height()).enumerate() {
             super::table::draw_row(&mut inside, y, columns, &placed, &scene, row.as_ref());
         }
+    }
+}
+
+/// The latest changes, the last at the bottom.
+fn draw_changes(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
+    let look = canvas.look;
+    let scene = Scene { snapshot, look };
+    let columns = super::events::COLUMNS;
+    let placed = super::table::layout(columns, canvas.width());
+    let height = canvas.height();
+    let latest: Vec<_> = snapshot.log.iter().rev().take(height).collect();
+    if latest.is_empty() {
+        canvas.put(
+            1,
+            0,
+            "nothing has changed since this began to watch",
+            Role::Dim,
+        );
+    }
+    for (y, row) in latest.iter().rev().enumerate() {
+        let row = app.witness.complete(row);
+        super::table::draw_row(canvas, y, columns, &placed, &scene, &*row);
     }
 }
 
@@ -207,13 +248,48 @@ fn host(
             Role::Critical,
         ));
     }
-    let counts = snapshot.counts();
+    let words = conditions(look, app.summary().counts);
+    let length: usize = words.iter().map(Span::width).sum();
     let mut devices = vec![label("devices")];
     devices.extend(health_bar(
         look,
-        counts,
-        columns.saturating_sub(9 + 44).min(50),
+        app.summary().counts,
+        columns.saturating_sub(9 + length).min(50),
     ));
+    devices.extend(words);
+    let mut trouble = vec![label("findings")];
+    let mut is_well = true;
+    for (severity, word) in [
+        (Severity::Critical, "critical"),
+        (Severity::Warning, "warning"),
+        (Severity::Info, "info"),
+    ] {
+        let count = app.summary().findings_at(severity);
+        if count > 0 {
+            is_well = false;
+            let sign = severity_sign(look, Some(severity));
+            trouble.push(look.span(format!("{sign} {count}"), severity_role(Some(severity))));
+            trouble.push(look.span(format!(" {word}  "), Role::Dim));
+        }
+    }
+    if is_well {
+        trouble.push(look.span("none", Role::Ok));
+    }
+    if has_sparkline {
+        let used: usize = trouble.iter().map(Span::width).sum();
+        let room = columns.saturating_sub(used + 22).min(30);
+        trouble.push(look.span("  changes ", Role::Dim));
+        trouble.push(spark(look, room, &changes(app, room)));
+        trouble.push(look.span(
+            format!(" {}/s", units::count(snapshot.activity.total)),
+            Role::Text,
+        ));
+    }
+    vec![store, watch, devices, trouble]
+}
+
+/// How many devices are in which condition, in words.
+fn conditions(look: &Look, counts: Counts) -> Vec<Span<'static>> {
     let words = [
         (counts.connected, look.glyphs.ok, "connected", Role::Ok),
         (
@@ -236,41 +312,14 @@ fn host(
         ),
         (counts.hidden, look.glyphs.unknown, "hidden", Role::Dim),
     ];
-    for (count, sign, word, role) in words {
-        if count > 0 {
-            devices.push(look.span(format!("  {sign} {count}"), role));
-            devices.push(look.span(format!(" {word}"), Role::Dim));
-        }
-    }
-    let mut trouble = vec![label("findings")];
-    let mut is_well = true;
-    for (severity, word) in [
-        (Severity::Critical, "critical"),
-        (Severity::Warning, "warning"),
-        (Severity::Info, "info"),
-    ] {
-        let count = snapshot.findings_at(severity);
-        if count > 0 {
-            is_well = false;
-            let sign = severity_sign(look, Some(severity));
-            trouble.push(look.span(format!("{sign} {count}"), severity_role(Some(severity))));
-            trouble.push(look.span(format!(" {word}  "), Role::Dim));
-        }
-    }
-    if is_well {
-        trouble.push(look.span("none", Role::Ok));
-    }
-    if has_sparkline {
-        let used: usize = trouble.iter().map(Span::width).sum();
-        let room = columns.saturating_sub(used + 22).min(30);
-        trouble.push(look.span("  changes ", Role::Dim));
-        trouble.push(spark(look, room, &changes(app, room)));
-        trouble.push(look.span(
-            format!(" {}/s", units::count(snapshot.activity.total)),
-            Role::Text,
-        ));
-    }
-    vec![store, watch, devices, trouble]
+    let shown = words.into_iter().filter(|(count, ..)| *count > 0);
+    let spans = shown.flat_map(|(count, sign, word, role)| {
+        [
+            look.span(format!("  {sign} {count}"), role),
+            look.span(format!(" {word}"), Role::Dim),
+        ]
+    });
+    spans.collect()
 }
 
 /// Changes per second at the moments that are kept.
