@@ -100,6 +100,7 @@ mod name;
 mod open;
 mod remove;
 mod rename;
+mod replay;
 mod set;
 mod source;
 mod transaction;
@@ -122,12 +123,17 @@ use crate::attr::{Appearance, Caller};
 use crate::errno::{Errno, Result};
 use crate::handle::Handles;
 use crate::inode::{Inodes, Node, Space};
+use crate::ledger::Ledger;
+use crate::poll::Changes;
 use crate::settings::{Cache, EmptyNode, Names, Settings};
 use crate::stats::Stats;
 use health::Health;
 use name::Name;
 use source::Source;
 use value::Translation;
+
+/// How long the kernel may believe what events keep true.
+const FOREVER: Duration = Duration::from_secs(1 << 32);
 
 /// How long the kernel may believe what is only as true as its last look at the store.
 const SHORT: Duration = Duration::from_secs(1);
@@ -149,6 +155,9 @@ pub struct XenFs {
     tx_timeout: Duration,
     health: Health,
     stats: Arc<Stats>,
+    root: StorePath,
+    ledger: Ledger,
+    changes: Changes,
 }
 
 impl XenFs {
@@ -178,6 +187,9 @@ impl XenFs {
             tx_timeout: settings.tx_timeout,
             health: Health::default(),
             stats: Arc::default(),
+            ledger: Ledger::default(),
+            changes: Changes::default(),
+            root,
             client: Source::Store(client),
         })
     }
@@ -185,6 +197,21 @@ impl XenFs {
     /// What the mount counts about its watches and its cache.
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
+    }
+
+    /// What the kernel was told.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Whether events, if there are any, tell of everything: a domain is told only of what it may read.
+    pub(crate) fn may_trust_events(&self) -> bool {
+        self.caller == Caller::Privileged && self.cache == Cache::Auto
+    }
+
+    /// How often open files have changed.
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// Number of files that are open, those included that are just being closed.
@@ -236,7 +263,10 @@ impl XenFs {
 
     /// The kernel forgets `lookups` look-ups of a nodeid.
     pub fn forget(&self, id: u64, lookups: u64) {
-        self.inodes().forget(id, lookups);
+        let forgotten = self.inodes().forget(id, lookups);
+        if let Some(path) = forgotten {
+            self.ledger.forget(&path);
+        }
     }
 
     pub(crate) fn inodes(&self) -> MutexGuard<'_, Inodes> {
@@ -250,8 +280,17 @@ impl XenFs {
         self.inodes().resolve(id)
     }
 
+    /// [`XenFs::node`] of what a name has led to: if it is gone the kernel has to look at the names again, because there may
+    /// be another one by now.
+    fn found(&self, id: u64) -> Result<Node> {
+        self.node(id).map_err(|error| match error {
+            Errno::ENOENT => Errno::ESTALE,
+            other => other,
+        })
+    }
+
     fn directory(&self, id: u64) -> Result<Node> {
-        let node = self.node(id)?;
+        let node = self.found(id)?;
         if node.is_directory() {
             Ok(node)
         } else {

@@ -4,13 +4,16 @@
 //! from reading the next request.
 
 mod pool;
+mod replayed;
 mod reply;
+mod streams;
 
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use fuser::{
@@ -22,8 +25,11 @@ use rustix::fs::{FileType, RawMode};
 
 use self::pool::Pool;
 use self::reply::{GENERATION, answer, answer_entry, answer_xattr, file_attr};
-use crate::fs::{OpenFlags, RenameFlags, SetAttr, Time};
+use self::streams::Streams;
+use crate::fs::{DirEntry, OpenFlags, RenameFlags, SetAttr, Time};
+use crate::ledger::Scope;
 use crate::mounted::Mounted;
+use crate::replay::Replay;
 use crate::xattr::Existing;
 
 /// Most bytes of a name, a value or a list that any node can need: more is not copied for the worker.
@@ -33,7 +39,14 @@ const NAME_MAX: u32 = 255;
 pub struct Adaptor {
     fs: Arc<Mounted>,
     pool: Pool,
+    /// Threads of the session that are busy with a request.
+    busy: AtomicUsize,
+    streams: Arc<Streams>,
+    replay: Arc<OnceLock<Arc<Replay>>>,
 }
+
+/// Threads that take requests from the kernel. All but one may wait for the store; the last gives away what it takes.
+pub const THREADS: usize = 3;
 
 impl Adaptor {
     /// Serves `fs`. Give it to a session whose options contain `default_permissions`: the modes are the access
@@ -42,18 +55,37 @@ impl Adaptor {
         Self {
             fs: Arc::new(mounted.into()),
             pool: Pool::default(),
+            busy: AtomicUsize::new(0),
+            streams: Arc::default(),
+            replay: Arc::default(),
         }
     }
 
-    /// Runs `job` on a thread of the pool.
-    fn later(&self, job: impl FnOnce(&Mounted) + Send + 'static) {
-        let fs = Arc::clone(&self.fs);
-        self.pool.run(move || {
-            let start = Instant::now();
-            job(&fs);
-            fs.main().took(start.elapsed());
-        });
+    /// Where to put the replay once the mount is there: what its helper asks is answered otherwise.
+    pub fn replay(&self) -> Arc<OnceLock<Arc<Replay>>> {
+        Arc::clone(&self.replay)
     }
+
+    /// Runs `job`: on this thread as long as another one of the session is free to take requests, which saves the way to
+    /// another thread; otherwise on one of the pool.
+    fn later(&self, job: impl FnOnce(&Mounted) + Send + 'static) {
+        let busy = self.busy.fetch_add(1, Ordering::AcqRel) + 1;
+        if busy < THREADS {
+            carry_out(&self.fs, job);
+        } else {
+            let fs = Arc::clone(&self.fs);
+            self.pool.run(move || carry_out(&fs, job));
+        }
+        self.busy.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Does what a request asks, reply included.
+fn carry_out(fs: &Mounted, job: impl FnOnce(&Mounted)) {
+    let start = Instant::now();
+    let _scope = Scope::new(fs.main().ledger());
+    job(fs);
+    fs.main().took(start.elapsed());
 }
 
 impl Filesystem for Adaptor {
@@ -75,7 +107,10 @@ impl Filesystem for Adaptor {
         self.pool.shut_down(self.fs.main().timeout());
     }
 
-    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        if let Some(replay) = self.helper(request) {
+            return self.helper_lookup(replay, parent, name, reply);
+        }
         let name = name.as_bytes().to_vec();
         self.later(move |fs| answer_entry(reply, fs.lookup(parent.0, &name)));
     }
@@ -84,16 +119,23 @@ impl Filesystem for Adaptor {
         self.fs.forget(ino.0, nlookup);
     }
 
-    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+    fn getattr(&self, request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
+        if let Some(replay) = self.helper(request) {
+            return self.helper_attr(replay, ino, reply);
+        }
         self.later(move |fs| match fs.getattr(ino.0) {
             Ok((attr, lifetime)) => reply.attr(&lifetime, &file_attr(&attr)),
+            // By a name that the kernel believed in: it looks again.
+            Err(error) if error == crate::errno::Errno::ENOENT && fh.is_none() => {
+                reply.error(Errno::ESTALE);
+            }
             Err(error) => reply.error(Errno::from_i32(error.code())),
         });
     }
 
     fn setattr(
         &self,
-        _: &Request,
+        request: &Request,
         ino: INodeNo,
         mode: Option<u32>,
         uid: Option<u32>,
@@ -109,6 +151,9 @@ impl Filesystem for Adaptor {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
+        if let Some(replay) = self.helper(request) {
+            return self.helper_attr(replay, ino, reply);
+        }
         let set = SetAttr {
             mode,
             uid,
@@ -129,7 +174,7 @@ impl Filesystem for Adaptor {
 
     fn mknod(
         &self,
-        _: &Request,
+        request: &Request,
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
@@ -137,6 +182,9 @@ impl Filesystem for Adaptor {
         _rdev: u32,
         reply: ReplyEntry,
     ) {
+        if let Some(replay) = self.helper(request) {
+            return self.helper_make(replay, parent, name, reply);
+        }
         if FileType::from_raw_mode(mode as RawMode) != FileType::RegularFile {
             return reply.error(Errno::EPERM);
         }
@@ -146,23 +194,32 @@ impl Filesystem for Adaptor {
 
     fn mkdir(
         &self,
-        _: &Request,
+        request: &Request,
         parent: INodeNo,
         name: &OsStr,
         _mode: u32,
         _umask: u32,
         reply: ReplyEntry,
     ) {
+        if let Some(replay) = self.helper(request) {
+            return self.helper_make(replay, parent, name, reply);
+        }
         let name = name.as_bytes().to_vec();
         self.later(move |fs| answer_entry(reply, fs.mkdir(parent.0, &name)));
     }
 
-    fn unlink(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        if let Some(replay) = self.helper(request) {
+            return self.helper_remove(replay, parent, name, reply);
+        }
         let name = name.as_bytes().to_vec();
         self.later(move |fs| answer(reply, fs.unlink(parent.0, &name)));
     }
 
-    fn rmdir(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        if let Some(replay) = self.helper(request) {
+            return self.helper_remove(replay, parent, name, reply);
+        }
         let name = name.as_bytes().to_vec();
         self.later(move |fs| answer(reply, fs.rmdir(parent.0, &name)));
     }
@@ -212,7 +269,10 @@ impl Filesystem for Adaptor {
         });
     }
 
-    fn open(&self, _: &Request, ino: INodeNo, flags: fuser::OpenFlags, reply: ReplyOpen) {
+    fn open(&self, request: &Request, ino: INodeNo, flags: fuser::OpenFlags, reply: ReplyOpen) {
+        if self.helper(request).is_some() {
+            return Self::helper_open(reply);
+        }
         self.later(move |fs| match fs.open(ino.0, OpenFlags::new(flags.0)) {
             Ok(opened) => reply.opened(
                 FileHandle(opened.handle),
@@ -292,6 +352,9 @@ impl Filesystem for Adaptor {
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
+        if fh == replayed::HANDLE {
+            return reply.ok();
+        }
         answer(reply, self.fs.flush(fh.0));
     }
 
@@ -305,6 +368,9 @@ impl Filesystem for Adaptor {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        if fh == replayed::HANDLE {
+            return reply.ok();
+        }
         self.later(move |fs| answer(reply, fs.release(fh.0)));
     }
 
@@ -314,6 +380,10 @@ impl Filesystem for Adaptor {
     }
 
     fn opendir(&self, _: &Request, ino: INodeNo, _: fuser::OpenFlags, reply: ReplyOpen) {
+        if self.fs.main().ledger().is_trusting() {
+            // The kernel asks no more and keeps the lists, which events keep true.
+            return reply.error(Errno::ENOSYS);
+        }
         self.later(move |fs| match fs.opendir(ino.0) {
             Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
             Err(error) => reply.error(Errno::from_i32(error.code())),
@@ -323,19 +393,28 @@ impl Filesystem for Adaptor {
     fn readdir(
         &self,
         _: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
+        let streams = Arc::clone(&self.streams);
         self.later(move |fs| {
-            let result = fs.readdir(fh.0, offset, |entry| {
+            let mut push = |entry: DirEntry| {
                 let kind = reply::file_type(entry.directory);
                 !reply.add(INodeNo(entry.id), entry.next, kind, &entry.name)
-            });
+            };
+            let result = if fh == FileHandle(0) {
+                streams.read(fs, ino.0, offset, push)
+            } else {
+                fs.readdir(fh.0, offset, &mut push)
+            };
             match result {
                 Ok(()) => reply.ok(),
                 Err(error) => reply.error(Errno::from_i32(error.code())),
+            }
+            if fh == FileHandle(0) && !fs.keeps_list(ino.0) {
+                fs.main().ledger().drop_list(ino.0);
             }
         });
     }
@@ -348,7 +427,9 @@ impl Filesystem for Adaptor {
         _flags: fuser::OpenFlags,
         reply: ReplyEmpty,
     ) {
-        self.fs.releasedir(fh.0);
+        if fh != FileHandle(0) {
+            self.fs.releasedir(fh.0);
+        }
         reply.ok();
     }
 
@@ -384,7 +465,17 @@ impl Filesystem for Adaptor {
         self.later(move |fs| answer(reply, fs.setxattr(ino.0, &name, &value, existing)));
     }
 
-    fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+    fn getxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
+        if self.helper(request).is_some() {
+            return reply.error(Errno::ENODATA);
+        }
         let name = name.as_bytes().to_vec();
         self.later(move |fs| answer_xattr(reply, size, fs.getxattr(ino.0, &name)));
     }

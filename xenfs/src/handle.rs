@@ -120,6 +120,11 @@ impl Handles {
         files.is_some_and(|files| files.iter().any(|file| file.shows_as_empty()))
     }
 
+    /// Whether node `number` has something that the store does not know yet.
+    pub fn is_pending(&self, number: u64) -> bool {
+        self.table().pending.contains_key(&number)
+    }
+
     /// Whether a file that may be written is open on node `number`.
     pub fn is_being_written(&self, number: u64) -> bool {
         self.table().writers.contains_key(&number)

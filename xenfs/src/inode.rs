@@ -5,6 +5,7 @@
 //! its lowest bits, because a node that changes from file to directory must get another nodeid: the kernel marks an
 //! inode bad whose type changes. Its highest bits are the [`Space`]: each tree of nodes has a table of its own.
 
+mod known;
 mod record;
 mod space;
 
@@ -13,6 +14,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use xenbus::StorePath;
 
+pub use known::Sight;
 use record::Record;
 pub use record::{Kind, Known};
 pub use space::Space;
@@ -43,6 +45,8 @@ pub enum Shape {
     File,
     /// As `.value` in its own directory: its value.
     Value,
+    /// As `.events` in its own directory: what changes at and below the node.
+    Events,
 }
 
 /// Which tree a node is shown in.
@@ -116,7 +120,7 @@ impl Inodes {
         };
         table.root = table.record(root);
         // Never forgotten; the kernel does not look the main tree's root up.
-        table.retain(table.root, TOP);
+        table.look_up(root, TOP);
         table
     }
 
@@ -179,6 +183,9 @@ impl Inodes {
     pub fn look_up(&mut self, path: &StorePath, presentation: Presentation) -> Node {
         let number = self.record(path);
         self.retain(number, presentation);
+        if let Some(record) = self.records.get_mut(&number) {
+            record.used = true;
+        }
         Node {
             id: self.join(number, presentation),
             number,
@@ -196,18 +203,22 @@ impl Inodes {
         self.join(number, presentation)
     }
 
-    /// The kernel forgets `lookups` look-ups of a nodeid.
-    pub fn forget(&mut self, id: u64, lookups: u64) {
+    /// The kernel forgets `lookups` look-ups of a nodeid. Returns the node's path if no presentation of it is known any
+    /// more.
+    pub fn forget(&mut self, id: u64, lookups: u64) -> Option<StorePath> {
         let (number, presentation) = self.split(id);
         if id == ROOT {
-            return;
+            return None;
         }
-        let Some(record) = self.records.get_mut(&number) else {
-            return;
-        };
+        let record = self.records.get_mut(&number)?;
         let known = &mut record.lookups[record::bits(presentation)];
         *known = known.saturating_sub(lookups);
+        let forgotten = (!record.is_known()).then(|| {
+            record.used = false;
+            record.path.clone()
+        });
         self.settle(number);
+        forgotten
     }
 
     /// The number of the node at `path`, if it has a record.
@@ -313,7 +324,7 @@ impl Inodes {
         let Some(record) = self.records.get_mut(&number) else {
             return;
         };
-        if record.lookups.iter().any(|n| *n > 0) {
+        if record.is_known() {
             return;
         }
         if let Some(stamp) = record.idle_since.take() {

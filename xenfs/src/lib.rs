@@ -19,13 +19,19 @@ pub mod fs;
 pub mod fuse;
 pub mod handle;
 pub mod inode;
+pub mod ledger;
+pub mod live;
 pub mod log;
 pub mod mount;
 pub mod mounted;
+pub mod notify;
 pub mod options;
+pub mod poll;
+pub mod replay;
 pub mod settings;
 pub mod stats;
 pub mod unit;
+pub mod watcher;
 pub mod xattr;
 
 use std::ffi::OsString;
@@ -37,6 +43,10 @@ use xenbus::cli::Exit;
 
 /// Runs the program with `arguments`, the first of which is its own name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    if std::env::var_os(replay::HELPER_VARIABLE).is_some() {
+        replay::run_helper();
+        return Exit::Success.into();
+    }
     let arguments: Vec<_> = arguments.into_iter().collect();
     let task = match cli::parse(arguments.iter().cloned()) {
         Ok(task) => task,

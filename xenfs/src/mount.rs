@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
-use rustix::mount::{UnmountFlags, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, unmount};
 
 use crate::cli::MountPoint;
 use crate::error::{Error, Result};
@@ -24,6 +24,8 @@ pub struct Mount {
     device: OwnedFd,
     /// `None`: made by others, who did not say where.
     place: Option<Place>,
+    /// Made by ourselves, not by fusermount3.
+    direct: bool,
 }
 
 /// Where the mount is, and what tells it from another one at the same place.
@@ -65,6 +67,7 @@ impl Mount {
                 return Ok(Self {
                     device: inherited::device(*fd)?,
                     place: None,
+                    direct: false,
                 });
             }
         };
@@ -73,9 +76,9 @@ impl Mount {
             path: &path,
             options,
         };
-        let device = match direct::mount(&request)? {
-            Some(device) => device,
-            None => fusermount::mount(&request)?,
+        let (device, direct) = match direct::mount(&request)? {
+            Some(device) => (device, true),
+            None => (fusermount::mount(&request)?, false),
         };
         let place = Place {
             device: device_at(&path),
@@ -84,7 +87,34 @@ impl Mount {
         Ok(Self {
             device,
             place: Some(place),
+            direct,
         })
+    }
+
+    /// Where it is mounted; `None` if others have mounted it.
+    pub fn path(&self) -> Option<&Path> {
+        self.place.as_ref().map(|place| place.path.as_path())
+    }
+
+    /// The device number of the file system.
+    pub fn device_number(&self) -> Option<(u32, u32)> {
+        self.place.as_ref()?.device
+    }
+
+    /// Makes the visible mount read-only, if it is to be: only now, because a clone that was taken before stays writable.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn protect(&self, options: &Options) -> Result<()> {
+        let Some(path) = self.path().filter(|_| self.direct) else {
+            return Ok(());
+        };
+        if !options.flags.contains(MountFlags::RDONLY) {
+            return Ok(());
+        }
+        let flags = MountFlags::BIND | options.flags;
+        rustix::mount::mount_remount(path, flags, "")
+            .map_err(|error| Error::mount(format!("make {} read-only", path.display()), error))
     }
 
     /// Another descriptor of the open `/dev/fuse`.

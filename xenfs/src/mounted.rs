@@ -43,6 +43,13 @@ impl Mounted {
         &self.main
     }
 
+    /// Whether events keep a directory's list true, so that the kernel may keep it. Of a long one it is not worth the
+    /// risk that a reader who is in the middle of it does not find his place again.
+    pub fn keeps_list(&self, id: u64) -> bool {
+        let is_node = Special::of(id).is_none() && Space::of(id) == Space::MAIN;
+        is_node && self.main.keeps_list(id)
+    }
+
     /// The tree that a nodeid or handle belongs to.
     fn tree(&self, id: u64) -> Result<Arc<XenFs>> {
         match Space::of(id) {

@@ -9,6 +9,7 @@ use xenbus::{Operations, Perms};
 use crate::errno::{Errno, Result, of_write};
 use crate::fs::XenFs;
 use crate::inode::{Node, Shape};
+use crate::ledger::Left;
 
 const PERMS: &[u8] = b"user.xenstore.perms";
 const VALUE: &[u8] = b"user.xenstore.value";
@@ -77,6 +78,9 @@ impl XenFs {
                 }
                 // The store would make a node that is gone.
                 self.rights(&node.path)?;
+                let _echo =
+                    self.ledger()
+                        .echo(&node.path, node.presentation.view, Left::value(value));
                 self.client()
                     .write(&node.path, value)
                     .map_err(|error| of_write(&error))?;
@@ -91,7 +95,7 @@ impl XenFs {
         let node = self.node(id)?;
         match node.presentation.shape {
             // They are its directory's.
-            Shape::Value => Ok(Vec::new()),
+            Shape::Value | Shape::Events => Ok(Vec::new()),
             Shape::File | Shape::Directory => Ok([PERMS, b"\0"].concat()),
         }
     }
@@ -107,6 +111,9 @@ impl XenFs {
     fn set_perms(&self, node: &Node, text: &[u8]) -> Result<()> {
         let text = str::from_utf8(text).map_err(|_| Errno::EINVAL)?;
         let perms = Perms::parse(text).map_err(|_| Errno::EINVAL)?;
+        let _echo = self
+            .ledger()
+            .echo(&node.path, node.presentation.view, Left::perms(&perms));
         self.client()
             .set_perms(&node.path, &perms)
             .map_err(|error| self.perms_error(node, &error))?;

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use fuser::{Config, Filesystem, Session, SessionACL};
+use fuser::SessionACL;
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -17,18 +17,16 @@ use super::ready::{self, Ready};
 use crate::cli::{MountPoint, Plan};
 use crate::error::{Error, Result};
 use crate::fs::XenFs;
-use crate::fuse::Adaptor;
+use crate::live::Live;
 use crate::log;
 use crate::mount::Mount;
 use crate::mounted::{Mounted, Origin};
+use crate::replay::Program;
 use crate::settings::Subdir;
 
 /// How long requests under way may take to end after a signal. A mount that is still in use ends only with the
 /// process.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// Threads that take requests from the kernel. More gain nothing as long as handlers do not wait for the store.
-const THREADS: usize = 2;
 
 /// What ends a mount.
 enum Event {
@@ -55,18 +53,32 @@ pub(super) fn serve(mut plan: Plan, ready: Ready) -> Result<()> {
     let origin = Origin {
         source: plan.source.to_string_lossy().into_owned(),
     };
-    let mounted = Mounted::new(Arc::new(filesystem), origin);
-    let served = start(Adaptor::new(mounted), &mount, admitted(&plan), sender).and_then(|()| {
+    let live = Live::start(
+        Mounted::new(Arc::new(filesystem), origin),
+        &mount,
+        &plan.options,
+        admitted(&plan),
+        Program::default(),
+        move |result| drop(sender.send(Event::Ended(result))),
+    );
+    let served = live.and_then(|live| {
+        for note in live.notes() {
+            log::warning(format_args!("{note}"));
+        }
         if ready.is_background() {
             rustix::process::chdir("/").map_err(|error| Error::mount("chdir /", error))?;
         }
-        ready.tell()
+        ready.tell()?;
+        Ok(live)
     });
-    if let Err(error) = served {
-        // The first error is the one to tell.
-        drop(mount.unmount());
-        return Err(error);
-    }
+    let live = match served {
+        Ok(live) => live,
+        Err(error) => {
+            // The first error is the one to tell.
+            drop(mount.unmount());
+            return Err(error);
+        }
+    };
     let source = plan.source.to_string_lossy();
     log::notice(format_args!("mounted {source} on {}", plan.point));
     let ended = match events.recv() {
@@ -74,6 +86,7 @@ pub(super) fn serve(mut plan: Plan, ready: Ready) -> Result<()> {
         Ok(Event::Signal) | Err(_) => {
             ready::tell_systemd(&[NotifyState::Stopping]);
             mount.unmount()?;
+            live.release();
             wait_for_end(&events);
             Ok(())
         }
@@ -140,24 +153,6 @@ fn admitted(plan: &Plan) -> SessionACL {
         MountPoint::Inherited(_) if !plan.options.default_permissions => SessionACL::Owner,
         MountPoint::Inherited(_) | MountPoint::Path(_) => SessionACL::All,
     }
-}
-
-/// Answers the kernel's INIT, then serves in a thread of its own.
-fn start<F: Filesystem>(
-    filesystem: F,
-    mount: &Mount,
-    admitted: SessionACL,
-    sender: Sender<Event>,
-) -> Result<()> {
-    let mut config = Config::default();
-    config.n_threads = Some(THREADS);
-    let session = Session::from_fd(filesystem, mount.device()?, admitted, config)
-        .map_err(|error| Error::mount("answer the kernel", error))?;
-    thread::Builder::new()
-        .name("session".into())
-        .spawn(move || drop(sender.send(Event::Ended(session.run()))))
-        .map_err(|error| Error::mount("start a thread", error))?;
-    Ok(())
 }
 
 fn wait_for_end(events: &mpsc::Receiver<Event>) {

@@ -96,6 +96,22 @@ impl XenFs {
         }
     }
 
+    /// Whether events keep the list of a directory true.
+    pub(crate) fn keeps_list(&self, id: u64) -> bool {
+        /// Names in as many directories are read with one system call.
+        const SHORT: usize = 1000;
+        let Ok(node) = self.inodes().resolve(id) else {
+            return false;
+        };
+        self.ledger.is_certain()
+            && self.ledger.with_facts(|facts| {
+                let children = facts
+                    .get(&node.path)
+                    .and_then(|facts| facts.children.as_ref());
+                children.is_some_and(|children| children.len() <= SHORT)
+            })
+    }
+
     /// Closes a directory.
     pub fn releasedir(&self, handle: u64) {
         self.handles.remove_directory(handle);
@@ -103,6 +119,8 @@ impl XenFs {
 
     /// The names below a directory, as they are now.
     fn names(&self, node: &Node) -> Result<Vec<Listed>> {
+        let flight = self.ledger.flight(&node.path);
+        flight.set_listing();
         let children = self.client.submit_directory(&node.path);
         let value = self.client.submit_read(&node.path);
         let mut names = children.wait()?;
@@ -114,6 +132,7 @@ impl XenFs {
         if node.path.is_root() {
             names.retain(|name| !name::is_phantom(name));
         }
+        self.ledger.learn(&flight, None, None, Some(&names));
         let held_back = self.held_back_below(&node.path);
         if !held_back.is_empty() {
             let there: HashSet<_> = names.iter().cloned().collect();

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use xenbus::client::{Pending, Request};
 use xenbus::wire::Op;
-use xenbus::{ErrorKind, Operations, StorePath};
+use xenbus::{ErrorKind, Operations, Perms, StorePath};
 
-use super::{SHORT, Target, XenFs, name};
+use super::{FOREVER, SHORT, Target, XenFs, name};
 use crate::attr::{Attr, Caller, Rights};
 use crate::errno::{Errno, Result};
 use crate::inode::{Kind, Node, Presentation, Shape, View};
+use crate::ledger::Digest;
 use crate::settings::{Cache, EmptyNode};
 
 /// A directory entry that was found: what LOOKUP and the creating operations reply.
@@ -36,6 +37,29 @@ pub(super) struct Facts {
     /// Length of the value; 0 where it was not asked for.
     pub(super) length: usize,
     pub(super) rights: Rights,
+    /// The value, where it was asked for.
+    pub(super) value: Option<Digest>,
+    /// The names of the children, where they were asked for.
+    pub(super) children: Option<Vec<String>>,
+}
+
+impl Facts {
+    fn new(kind: Kind, rights: Rights) -> Self {
+        Self {
+            kind,
+            length: 0,
+            rights,
+            value: None,
+            children: None,
+        }
+    }
+
+    fn perms(&self) -> Option<&Perms> {
+        match &self.rights {
+            Rights::Seen(perms) => Some(perms),
+            Rights::Unseen => None,
+        }
+    }
 }
 
 impl XenFs {
@@ -49,12 +73,14 @@ impl XenFs {
         })?;
         match target {
             Target::Directories => {
+                let _flight = self.ledger.flight(&parent.path);
                 let rights = self.rights_on_the_way(&parent.path)?;
                 let view = View::Directories;
                 let node = self.introduce(&parent.path, view, Shape::Directory);
                 Ok(self.entry(&node, &rights, 0))
             }
             Target::Value => {
+                let _flight = self.ledger.flight(&parent.path);
                 let (length, rights) = self.value_facts(&parent)?;
                 let view = parent.presentation.view;
                 let node = self.introduce(&parent.path, view, Shape::Value);
@@ -67,8 +93,9 @@ impl XenFs {
     /// Attributes of a nodeid.
     pub fn getattr(&self, id: u64) -> Result<(Attr, Duration)> {
         let node = self.node(id)?;
+        let _flight = self.ledger.flight(&node.path);
         let (length, rights) = match node.presentation.shape {
-            Shape::Directory => (0, self.rights_on_the_way(&node.path)?),
+            Shape::Directory | Shape::Events => (0, self.rights_on_the_way(&node.path)?),
             Shape::Value => self.value_facts(&node)?,
             Shape::File => self.file_facts(&node)?,
         };
@@ -78,6 +105,7 @@ impl XenFs {
 
     /// Finds the node at `path` and makes it known to the kernel.
     pub(super) fn look_at(&self, view: View, path: &StorePath) -> Result<Entry> {
+        let flight = self.ledger.flight(path);
         let facts = match self.examine_on_the_way(view, path) {
             Err(Errno::ENOENT) => self.held_back_facts(path).ok_or(Errno::ENOENT)?,
             other => other?,
@@ -91,6 +119,12 @@ impl XenFs {
             self.inodes()
                 .remember(path, |known| known.kind = Some(facts.kind));
         }
+        self.ledger.learn(
+            &flight,
+            facts.value,
+            facts.perms(),
+            facts.children.as_deref(),
+        );
         Ok(self.entry(&node, &facts.rights, facts.length))
     }
 
@@ -98,28 +132,27 @@ impl XenFs {
     pub(super) fn examine(&self, view: View, path: &StorePath) -> Result<Facts> {
         let known = self.known_kind(path);
         if view == View::Directories || known == Some(Kind::Directory) {
-            return Ok(Facts {
-                kind: Kind::Directory,
-                length: 0,
-                rights: self.rights(path)?,
-            });
+            // Events tell of new children only where the names of the old ones are known.
+            let names = (self.ledger.is_followed() && !self.ledger.knows_children(path))
+                .then(|| self.client.submit_directory(path));
+            let mut facts = Facts::new(Kind::Directory, self.rights(path)?);
+            facts.children = names.and_then(|names| names.wait().ok());
+            return Ok(facts);
         }
         let children = self.submit_has_children(path);
         let value = self.client.submit_read(path);
         let perms = self.client.submit_perms(path);
-        let has_children = match children.wait() {
+        let children = match children.names() {
             // Not proof that there is a node; but a guest must get past it to its home.
             Err(error) if error.kind() == ErrorKind::Denied => {
-                return Ok(Facts {
-                    kind: Kind::Directory,
-                    length: 0,
-                    rights: Rights::Unseen,
-                });
+                return Ok(Facts::new(Kind::Directory, Rights::Unseen));
             }
             other => other?,
         };
-        let length = value.wait()?.len();
+        let value = value.wait()?;
+        let length = value.len();
         let rights = seen(perms)?;
+        let has_children = children.as_ref().is_none_or(|names| !names.is_empty());
         let kind = if has_children {
             Kind::Directory
         } else {
@@ -129,6 +162,8 @@ impl XenFs {
             kind,
             length,
             rights,
+            value: Some(Digest::of(&value)),
+            children,
         })
     }
 
@@ -193,11 +228,7 @@ impl XenFs {
     fn held_back_facts(&self, path: &StorePath) -> Option<Facts> {
         let number = self.inodes().recorded(path)?;
         let file = self.handles.held_back(number)?;
-        Some(Facts {
-            kind: Kind::File,
-            length: 0,
-            rights: file.rights.clone(),
-        })
+        Some(Facts::new(Kind::File, file.rights.clone()))
     }
 
     /// Makes a presentation known to the kernel.
@@ -225,19 +256,35 @@ impl XenFs {
                 size,
                 modified: known.modified.unwrap_or(self.mounted),
             },
-            lifetime: self.lifetime(directory, rights),
+            lifetime: self.lifetime(node, rights),
         }
     }
 
-    /// A directory stays one. A file may turn into a directory at any time, and then the kernel would refuse to look
-    /// below it, without asking: its name is not to be believed. Nor is what EACCES left in the dark.
-    fn lifetime(&self, directory: bool, rights: &Rights) -> Lifetime {
-        match (self.cache, rights) {
-            (Cache::None, _) | (_, Rights::Unseen) => Lifetime::default(),
-            (Cache::Auto, Rights::Seen(_)) => Lifetime {
-                entry: if directory { SHORT } else { Duration::ZERO },
-                attr: SHORT,
+    /// Where events tell of everything that changes: for ever. Otherwise: a directory stays one. A file may turn into a
+    /// directory at any time, and then the kernel would refuse to look below it, without asking: its name is not to be
+    /// believed. Nor is what EACCES left in the dark, nor what the store has not been told yet.
+    fn lifetime(&self, node: &Node, rights: &Rights) -> Lifetime {
+        if self.cache == Cache::None || *rights == Rights::Unseen {
+            return Lifetime::default();
+        }
+        if self.ledger.is_trusting() {
+            let is_file = node.presentation.shape == Shape::File;
+            let is_pending = self.handles.is_pending(node.number);
+            if is_pending || !self.ledger.promise(&node.path, !is_file) {
+                return Lifetime::default();
+            }
+            return Lifetime {
+                entry: FOREVER,
+                attr: FOREVER,
+            };
+        }
+        Lifetime {
+            entry: if node.is_directory() {
+                SHORT
+            } else {
+                Duration::ZERO
             },
+            attr: SHORT,
         }
     }
 
@@ -271,17 +318,24 @@ pub(super) struct Children {
 
 impl Children {
     pub(super) fn wait(self) -> xenbus::Result<bool> {
+        Ok(self.names()?.is_none_or(|names| !names.is_empty()))
+    }
+
+    /// The names; `None` if they are more than fits into one reply.
+    pub(super) fn names(self) -> xenbus::Result<Option<Vec<String>>> {
         let payload = match self.answer.wait() {
             // The C daemon's "more than fits into one reply".
-            Err(xenbus::Error::Store { errno, .. }) if errno.name() == "E2BIG" => return Ok(true),
+            Err(xenbus::Error::Store { errno, .. }) if errno.name() == "E2BIG" => return Ok(None),
             other => other?,
         };
-        let mut names = payload.split(|b| *b == 0).filter(|name| !name.is_empty());
-        Ok(names.any(|name| !self.root || !str::from_utf8(name).is_ok_and(name::is_phantom)))
+        let names = payload.split(|b| *b == 0).filter(|name| !name.is_empty());
+        let names = names.filter_map(|name| str::from_utf8(name).ok());
+        let names = names.filter(|name| !self.root || !name::is_phantom(name));
+        Ok(Some(names.map(str::to_owned).collect()))
     }
 }
 
-fn seen(perms: Pending<xenbus::Perms>) -> Result<Rights> {
+fn seen(perms: Pending<Perms>) -> Result<Rights> {
     match perms.wait() {
         Ok(perms) => Ok(Rights::Seen(perms)),
         Err(error) if error.kind() == ErrorKind::Denied => Ok(Rights::Unseen),

@@ -7,6 +7,7 @@ use super::atomic::fix_above;
 use super::{Entry, Target, XenFs};
 use crate::errno::{Errno, Result};
 use crate::inode::{Kind, Node, View};
+use crate::ledger::Left;
 
 impl XenFs {
     /// Makes a directory.
@@ -39,6 +40,9 @@ impl XenFs {
         }) {
             return Err(Errno::EEXIST);
         }
+        let _echo = self
+            .ledger
+            .echo(path, parent.presentation.view, Left::there());
         self.atomically(|transaction| {
             fix_above(transaction, path)?;
             match transaction.perms(path) {
@@ -65,7 +69,7 @@ impl XenFs {
     }
 
     /// Remembers what a node is.
-    pub(super) fn remember_kind(&self, path: &StorePath, kind: Kind) {
+    pub(crate) fn remember_kind(&self, path: &StorePath, kind: Kind) {
         self.inodes()
             .remember(path, |known| known.kind = Some(kind));
     }

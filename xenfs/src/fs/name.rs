@@ -13,6 +13,8 @@ pub(super) const NAME_MAX: usize = 255;
 const DIRECTORIES: &[u8] = b".dirs";
 /// The value of a node that is a directory.
 pub(super) const VALUE: &str = ".value";
+/// The stream of what changes in a directory; never listed.
+pub(super) const EVENTS: &str = ".events";
 
 const HEAD: usize = 200;
 const DIGITS: usize = 32;

@@ -10,6 +10,7 @@ use crate::attr::Rights;
 use crate::errno::{Errno, Result};
 use crate::handle::{Append, File};
 use crate::inode::{Kind, Node, Shape, View};
+use crate::ledger::Left;
 
 /// The flags of `open(2)` that matter here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,7 +63,7 @@ impl XenFs {
     /// # Errors
     /// ESTALE when it is not there as a file any more: the kernel then looks the name up again.
     pub fn open(&self, id: u64, flags: OpenFlags) -> Result<Opened> {
-        let node = self.node(id)?;
+        let node = self.found(id)?;
         if flags.writes() {
             self.writable()?;
         }
@@ -70,6 +71,7 @@ impl XenFs {
             Shape::Directory => return Err(Errno::EISDIR),
             Shape::File => self.check_file(&node, flags)?,
             Shape::Value => self.check_value(&node, flags)?,
+            Shape::Events => return Err(Errno::ENOENT),
         }
         let file = File::new(node.id, node.number, flags.writes(), flags.append());
         Ok(self.opened(file.truncating(flags.truncates())))
@@ -144,11 +146,17 @@ impl XenFs {
         let mut state = file.state();
         if file.is_truncated() {
             self.confirm(&node, file, &mut state)?;
+            let _echo = self
+                .ledger
+                .echo(&node.path, node.presentation.view, Left::value(b""));
             self.client
                 .write(&node.path, b"")
                 .map_err(|error| crate::errno::of_write(&error))?;
             self.touch(&node.path);
         } else if file.is_held_back() && node.presentation.shape == Shape::File {
+            let _echo = self
+                .ledger
+                .echo(&node.path, node.presentation.view, Left::there());
             self.client.mkdir(&node.path)?;
         }
         Ok(())
@@ -259,6 +267,7 @@ impl XenFs {
         }
         if below == Rights::Unseen {
             // What it will look like cannot be known: let the store make it now.
+            let _echo = self.ledger.echo(path, view, Left::there());
             self.client.mkdir(path)?;
             self.remember_made(path, view, Kind::File);
             let entry = self.look_at(view, path)?;

@@ -8,6 +8,7 @@ use super::make::refusal;
 use super::{Target, XenFs};
 use crate::errno::{Errno, Result, of_write};
 use crate::inode::{Node, View};
+use crate::ledger::Left;
 
 impl XenFs {
     /// Removes a file: a leaf, or the value of a node.
@@ -20,7 +21,7 @@ impl XenFs {
             Target::Child(_) if parent.presentation.view == View::Directories => Err(Errno::EISDIR),
             Target::Child(path) => {
                 let held_back = self.forget_held_back(&path);
-                match self.remove(&path, Contents::Value) {
+                match self.remove(&path, View::Plain, Contents::Value) {
                     Err(Errno::ENOTEMPTY) => return Err(Errno::EISDIR),
                     Err(Errno::ENOENT) if held_back => {}
                     other => other?,
@@ -43,7 +44,7 @@ impl XenFs {
                 if !self.held_back_below(&path).is_empty() {
                     return Err(Errno::ENOTEMPTY);
                 }
-                self.remove(&path, Contents::Nothing)?;
+                self.remove(&path, parent.presentation.view, Contents::Nothing)?;
                 self.inodes().detach(&path);
                 self.touch_above(&path);
                 Ok(())
@@ -53,7 +54,8 @@ impl XenFs {
 
     /// Removes a node that has no children. The store would remove a whole subtree, so the look and the removal are
     /// one transaction.
-    fn remove(&self, path: &StorePath, allowed: Contents) -> Result<()> {
+    fn remove(&self, path: &StorePath, view: View, allowed: Contents) -> Result<()> {
+        let _echo = self.ledger.echo(path, view, Left::missing());
         self.atomically(|transaction| {
             fix_above(transaction, path)?;
             let children = transaction.submit_directory(path);
@@ -77,6 +79,9 @@ impl XenFs {
             return Err(Errno::ENOENT);
         }
         if !value.is_empty() {
+            let _echo = self
+                .ledger
+                .echo(&parent.path, parent.presentation.view, Left::value(b""));
             self.client
                 .write(&parent.path, b"")
                 .map_err(|error| of_write(&error))?;

@@ -9,6 +9,7 @@ use super::atomic::fix_above;
 use super::{Target, XenFs};
 use crate::errno::{Errno, Result};
 use crate::inode::{Kind, View};
+use crate::ledger::{Echo, Left};
 
 /// The flags of `renameat2(2)`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -84,8 +85,12 @@ impl XenFs {
         self.materialize(from)?;
         let known = self.inodes().known(from);
         let inherits = known.made_here && !known.perms_set;
+        let _gone = self.ledger.echo(from, job.view, Left::missing());
+        // What the moved nodes will be, in the last of the tries.
+        let mut echoes = Vec::new();
         let kept_perms =
-            self.atomically(|transaction| self.move_in(transaction, job, inherits))??;
+            self.atomically(|transaction| self.move_in(transaction, job, inherits, &mut echoes))??;
+        drop(echoes);
         if let Some(number) = self.inodes().recorded(to)
             && let Some(file) = self.handles.held_back(number)
         {
@@ -104,11 +109,12 @@ impl XenFs {
 
     /// The transaction of a move. The inner result is the move's own refusal, known before anything was changed; it
     /// says whether the target kept its permissions.
-    fn move_in(
-        &self,
+    fn move_in<'a>(
+        &'a self,
         transaction: &dyn Operations,
         job: &Move<'_>,
         inherits: bool,
+        echoes: &mut Vec<Echo<'a>>,
     ) -> xenbus::Result<Result<bool>> {
         let Move { from, to, view, .. } = *job;
         fix_above(transaction, from)?;
@@ -144,6 +150,7 @@ impl XenFs {
         let Some(moved) = source.moved(to, self.own_domid()) else {
             return Ok(Err(Errno::ENAMETOOLONG));
         };
+        *echoes = moved.echoes(&self.ledger, view, keep_perms);
         moved.write(transaction, keep_perms)?;
         transaction.rm(from)?;
         Ok(Ok(keep_perms))
@@ -159,6 +166,7 @@ impl XenFs {
     /// A leaf becomes the value of a directory.
     fn move_into_value(&self, from: &StorePath, to: &StorePath, flags: RenameFlags) -> Result<()> {
         self.materialize(from)?;
+        let mut echoes = Vec::new();
         self.atomically(|transaction| {
             fix_above(transaction, from)?;
             let has_children = !transaction.directory(from)?.is_empty();
@@ -169,10 +177,15 @@ impl XenFs {
             if flags.no_replace && !transaction.read(to)?.is_empty() {
                 return Ok(Err(Errno::EEXIST));
             }
+            echoes = vec![
+                self.ledger.echo(from, View::Plain, Left::missing()),
+                self.ledger.echo(to, View::Plain, Left::value(&value)),
+            ];
             transaction.write(to, &value)?;
             transaction.rm(from)?;
             Ok(Ok(()))
         })??;
+        drop(echoes);
         self.inodes().detach(from);
         self.touch_above(from);
         self.value_changed(to);
@@ -186,6 +199,7 @@ impl XenFs {
         to: &StorePath,
         flags: RenameFlags,
     ) -> Result<()> {
+        let mut echoes = Vec::new();
         self.atomically(|transaction| {
             let value = transaction.read(from)?;
             if value.is_empty() {
@@ -204,16 +218,19 @@ impl XenFs {
                     }
                 }
             }
+            echoes = self.moved_value(from, to, &value);
             transaction.write(to, &value)?;
             transaction.write(from, b"")?;
             Ok(Ok(()))
         })??;
+        drop(echoes);
         self.value_changed(from);
         self.remember_made(to, View::Plain, Kind::File);
         Ok(())
     }
 
     fn move_value(&self, from: &StorePath, to: &StorePath, flags: RenameFlags) -> Result<()> {
+        let mut echoes = Vec::new();
         self.atomically(|transaction| {
             let value = transaction.read(from)?;
             if value.is_empty() {
@@ -222,13 +239,22 @@ impl XenFs {
             if flags.no_replace && !transaction.read(to)?.is_empty() {
                 return Ok(Err(Errno::EEXIST));
             }
+            echoes = self.moved_value(from, to, &value);
             transaction.write(to, &value)?;
             transaction.write(from, b"")?;
             Ok(Ok(()))
         })??;
+        drop(echoes);
         self.value_changed(from);
         self.value_changed(to);
         Ok(())
+    }
+
+    fn moved_value(&self, from: &StorePath, to: &StorePath, value: &[u8]) -> Vec<Echo<'_>> {
+        vec![
+            self.ledger.echo(from, View::Plain, Left::value(b"")),
+            self.ledger.echo(to, View::Plain, Left::value(value)),
+        ]
     }
 
     /// A node's value was changed past the files that are open on it.

@@ -16,6 +16,8 @@ use crate::attr::Rights;
 use crate::errno::{Errno, Result};
 use crate::handle::Handles;
 use crate::inode::{Inodes, Kind, Known, ROOT, Shape, Space, View};
+use crate::ledger::Ledger;
+use crate::poll::Changes;
 use crate::settings::Cache;
 
 impl XenFs {
@@ -40,6 +42,10 @@ impl XenFs {
             tx_timeout: outside.tx_timeout,
             health: Health::clone(&outside.health),
             stats: Arc::clone(&outside.stats),
+            // Nothing tells what changes in here but what is done in here.
+            ledger: Ledger::default(),
+            changes: Changes::default(),
+            root,
         })
     }
 

@@ -8,6 +8,7 @@ use super::{XenFs, value};
 use crate::errno::{Errno, Result, of_write};
 use crate::handle::{Append, File, State};
 use crate::inode::{Node, Shape};
+use crate::ledger::Left;
 
 /// For how long a node that was there is taken to be there still when it is written: the store would make a removed
 /// node again, with all above it, and so bring back a domain's tree from the dead.
@@ -111,6 +112,9 @@ impl XenFs {
     /// Gives the store a new value: what the file's content stands for.
     fn store(&self, node: &Node, state: &mut State, content: Vec<u8>) -> Result<()> {
         let value = self.translation.value(&content);
+        let _echo = self
+            .ledger
+            .echo(&node.path, node.presentation.view, Left::value(value));
         self.client
             .write(&node.path, value)
             .map_err(|error| of_write(&error))?;

@@ -40,7 +40,9 @@ pub(super) struct Record {
     pub(super) known: Known,
     /// How often the kernel was told of each presentation.
     pub(super) lookups: [u64; PRESENTATIONS],
-    /// Removed through this mount; the path may be another node's now.
+    /// Somebody looked it up, not only the helper that repeats changes.
+    pub(super) used: bool,
+    /// Removed; the path may be another node's now.
     pub(super) detached: bool,
     /// Key in the list of idle records.
     pub(super) idle_since: Option<u64>,
@@ -52,9 +54,15 @@ impl Record {
             path,
             known: Known::default(),
             lookups: [0; PRESENTATIONS],
+            used: false,
             detached: false,
             idle_since: None,
         }
+    }
+
+    /// Whether the kernel knows any presentation.
+    pub(super) fn is_known(&self) -> bool {
+        self.lookups.iter().any(|lookups| *lookups > 0)
     }
 }
 
@@ -64,6 +72,7 @@ pub(super) fn bits(presentation: Presentation) -> usize {
         Shape::Directory => 0,
         Shape::File => 1,
         Shape::Value => 2,
+        Shape::Events => 3,
     };
     match presentation.view {
         View::Plain => shape,
@@ -82,7 +91,8 @@ pub(super) fn presentation(id: u64) -> Presentation {
         shape: match id & 3 {
             0 => Shape::Directory,
             1 => Shape::File,
-            _ => Shape::Value,
+            2 => Shape::Value,
+            _ => Shape::Events,
         },
     }
 }

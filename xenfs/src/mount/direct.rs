@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
+use rustix::mount::MountFlags;
 use rustix::process::{getgid, getuid};
 
 use super::Request;
@@ -44,7 +45,8 @@ pub(super) fn mount(request: &Request<'_>) -> Result<Option<OwnedFd>> {
         request.source,
         request.path,
         "fuse.xenfs",
-        request.options.flags,
+        // Read-only only later: see `Mount::protect`.
+        request.options.flags - MountFlags::RDONLY,
         data.as_c_str(),
     );
     match mounted {

@@ -5,6 +5,7 @@ mod copy;
 mod faults;
 mod fresh;
 mod guest;
+mod inotify;
 pub(crate) mod rig;
 mod shape;
 mod soak;

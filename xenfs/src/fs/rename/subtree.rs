@@ -6,6 +6,8 @@ use xenbus::{DomId, Operations, Perms, Result, StorePath};
 
 use crate::attr::owned_by;
 use crate::fs::atomic::vanished;
+use crate::inode::View;
+use crate::ledger::{Echo, Ledger, Left};
 
 /// Most nodes that are moved in one transaction; a bigger subtree is for `mv` to copy.
 const MOST: usize = 4096;
@@ -96,6 +98,26 @@ impl Subtree {
             nodes: nodes.collect::<Option<_>>()?,
             root: to.clone(),
         })
+    }
+
+    /// What the nodes will be, so that their events are recognised.
+    pub(super) fn echoes<'a>(
+        &self,
+        ledger: &'a Ledger,
+        view: View,
+        keep_perms: bool,
+    ) -> Vec<Echo<'a>> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes
+            .map(|(at, image)| {
+                let perms = (at > 0 || !keep_perms).then(|| image.perms.clone());
+                let left = Left {
+                    perms,
+                    ..Left::value(&image.value)
+                };
+                ledger.echo(&image.path, view, left)
+            })
+            .collect()
     }
 
     /// Writes all nodes; with `keep_perms` the top one keeps the permissions that it has.

@@ -2,16 +2,23 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fuser::{BackgroundSession, Config, MountOption, SessionACL};
+use fuser::SessionACL;
+use rustix::mount::MountFlags;
 use tempfile::TempDir;
 use xenbus::{Client, Operations, Perms, StorePath};
 use xenbus_harness::requires_fuse;
+use xenfs::cli::MountPoint;
 use xenfs::fs::XenFs;
-use xenfs::fuse::Adaptor;
+use xenfs::live::Live;
+use xenfs::mount::Mount as Mounted;
+use xenfs::options::Options;
+use xenfs::replay::Program;
 use xenfs::settings::Settings;
+use xenfs::stats::Stats;
 
 use crate::count::Count;
 use crate::stores::{Store, for_each_store};
@@ -19,7 +26,9 @@ use crate::stores::{Store, for_each_store};
 /// A live mount and a client beside it.
 pub(crate) struct Mount {
     directory: TempDir,
-    session: Option<BackgroundSession>,
+    mounted: Mounted,
+    live: Live,
+    ended: Mutex<Receiver<()>>,
     /// Sees and changes the store past the mount.
     pub(crate) store: Client,
     /// What the mount asks of the store.
@@ -53,28 +62,49 @@ impl Mount {
         settings: &Settings,
     ) -> Self {
         let directory = TempDir::new().unwrap();
-        let mut config = Config::default();
-        config.mount_options = vec![
-            MountOption::FSName("xenfs".into()),
-            MountOption::DefaultPermissions,
-        ];
+        let mut options = Options {
+            settings: settings.clone(),
+            ..Options::default()
+        };
         if settings.read_only {
-            config.mount_options.push(MountOption::RO);
+            options.flags |= MountFlags::RDONLY;
         }
-        if settings.allow_other {
-            config.acl = SessionACL::All;
-        }
-        config.n_threads = Some(2);
+        let point = MountPoint::Path(directory.path().to_owned());
+        let mounted = Mounted::new(&point, "xenfs".as_ref(), &options).unwrap();
         let fs = Arc::new(XenFs::new(client, settings).unwrap());
-        let adaptor = Adaptor::new(Arc::clone(&fs));
-        let session = fuser::spawn_mount(adaptor, directory.path(), &config).unwrap();
+        let (sender, ended) = channel();
+        let live = Live::start(
+            Arc::clone(&fs),
+            &mounted,
+            &options,
+            SessionACL::All,
+            Program {
+                path: env!("CARGO_BIN_EXE_xenfs").into(),
+                name: "xenfs-replay".into(),
+            },
+            move |_| sender.send(()).unwrap_or_default(),
+        )
+        .unwrap();
+        assert_eq!(live.notes(), [] as [String; 0]);
         Self {
             directory,
-            session: Some(session),
+            mounted,
+            live,
+            ended: Mutex::new(ended),
             store,
             count,
             fs,
         }
+    }
+
+    /// The process that repeats changes.
+    pub(crate) fn helper(&self) -> u32 {
+        self.live.helper().unwrap()
+    }
+
+    /// What the mount counts.
+    pub(crate) fn stats(&self) -> &Stats {
+        self.fs.stats()
     }
 
     /// Where it is mounted.
@@ -134,6 +164,18 @@ impl Mount {
         }
     }
 
+    /// Waits until the mount has dealt with all events of changes that are done.
+    #[track_caller]
+    pub(crate) fn quiet(&self) {
+        self.put("/sentinel", "");
+        let size = || std::fs::metadata(self.file("sentinel")).unwrap().len();
+        Self::until(|| size() == 0);
+        self.put("/sentinel", "4");
+        Self::until(|| size() == 2);
+        self.store.rm(&path("/sentinel")).unwrap();
+        Self::until(|| self.stats().queue.get() == 0);
+    }
+
     /// Waits until the kernel has closed every file: it tells the mount a little after `close()` has returned.
     #[track_caller]
     pub(crate) fn settled(&self) {
@@ -184,10 +226,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let Some(session) = self.session.take() else {
-            return;
-        };
-        if session.umount_and_join().is_err() {
+        if self.mounted.unmount().is_err() {
             drop(
                 Command::new("umount")
                     .arg("-l")
@@ -195,7 +234,29 @@ impl Drop for Mount {
                     .status(),
             );
         }
+        self.live.release();
+        // Another mount at the same place, or a file of it that is open somewhere, keeps the session.
+        let ended = self.ended.get_mut().unwrap();
+        ended
+            .recv_timeout(Duration::from_secs(5))
+            .unwrap_or_default();
     }
+}
+
+/// Ends the connection of the mount at `path` if it has not ended by itself after a while: a fault must not leave
+/// processes that nobody can end.
+pub(crate) fn abort_when_stuck(path: &Path) -> Sender<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (sender, done) = channel::<()>();
+    let number = std::fs::metadata(path).unwrap().dev() & 0xfffff;
+    std::thread::spawn(move || {
+        if done.recv_timeout(Duration::from_secs(90)) == Err(RecvTimeoutError::Timeout) {
+            let control = format!("/sys/fs/fuse/connections/{number}/abort");
+            eprintln!("a mount is stuck: {control}");
+            drop(std::fs::write(control, "1"));
+        }
+    });
+    sender
 }
 
 /// Runs `test` on a mount of a fresh store of each kind; a visible skip where nothing can be mounted.

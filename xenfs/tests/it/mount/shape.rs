@@ -16,6 +16,7 @@ fn the_value_of_a_directory_is_a_file_while_it_is_not_empty() {
         assert_eq!(mount.sh("ls -A t/d"), "child\n");
         mount.fails("cat t/d/.value");
         mount.put("/t/d", "v");
+        mount.quiet();
         assert_eq!(mount.sh("ls -A t/d; cat t/d/.value"), ".value\nchild\nv\n");
         assert_eq!(mount.sh("ls t/d"), "child\n");
         mount.count.clear();
@@ -64,6 +65,7 @@ fn types_are_remembered_and_a_file_that_gains_a_child_becomes_a_directory() {
         assert_eq!(mount.sh("mkdir t/made; stat -c %F t/made"), "directory\n");
         let file = std::fs::File::open(mount.file("t/file")).unwrap();
         mount.put("/t/file/child", "below");
+        Mount::until(|| mount.file("t/file").is_dir());
         assert_eq!(
             mount.sh("cat t/file/child; stat -c %F t/file"),
             "below\ndirectory\n"
@@ -211,6 +213,7 @@ fn a_directory_of_thousands_is_listed_completely_while_it_changes() {
         seen.sort();
         seen.dedup();
         assert_eq!(seen.len(), NODES);
+        mount.quiet();
         assert_eq!(
             mount.sh("find t -type f | wc -l").trim(),
             (NODES - NODES.div_ceil(7)).to_string()

@@ -109,6 +109,7 @@ fn after_colliding_changes_the_mount_shows_what_the_store_has() {
         });
         mount.settled();
         mount.put("/t/a/keep", "");
+        mount.quiet();
         let (mut there, mut here) = (BTreeMap::new(), BTreeMap::new());
         in_the_store(mount, &path("/t"), &mut there);
         in_the_mount(mount, Path::new("t"), &mut here);

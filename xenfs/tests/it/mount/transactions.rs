@@ -40,6 +40,7 @@ fn a_transaction_shows_its_own_changes_and_nobody_else_sees_them_before_the_comm
             4
         );
         mount.sh(&format!("echo commit > {T}/.control"));
+        mount.quiet();
         assert_eq!(
             mount.sh("cat t/b t/new/x; ls t; ls .transactions"),
             "2\n3\nb\nnew\n"
@@ -248,6 +249,7 @@ fn what_a_directory_is_survives_the_commit() {
         mount.sh(&format!(
             "mkdir {T}; mkdir {T}/.dirs/f/x; echo commit > {T}/.control"
         ));
+        mount.quiet();
         assert_eq!(mount.sh("stat -c %F f"), "directory\n");
     });
 }

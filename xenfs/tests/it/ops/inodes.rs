@@ -28,7 +28,7 @@ fn a_directory_removed_here_and_made_again_is_another_one() {
     rig.fs.rmdir(ROOT, b"d").unwrap();
     let new = rig.fs.mkdir(ROOT, b"d").unwrap().attr.id;
     assert_ne!(old, new);
-    assert_eq!(rig.fs.mkdir(old, b"x").unwrap_err(), Errno::ENOENT);
+    assert_eq!(rig.fs.mkdir(old, b"x").unwrap_err(), Errno::ESTALE);
     rig.fs.mkdir(new, b"x").unwrap();
 }
 

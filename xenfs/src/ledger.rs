@@ -1,0 +1,126 @@
+//! What the kernel was told, and how true it still is.
+//!
+//! - *Flights*: requests of the kernel that are being answered. One registers its path before it asks the store and stays
+//!   registered until the kernel has its reply. An event meanwhile may be newer than the answer: the kernel is then told
+//!   to believe it for no time, or, if the reply has left already, to look again.
+//! - *Facts*: what the store said of the nodes that the kernel knows. Requests bring the first, events alone replace them,
+//!   so that every difference is told exactly once. They are forgotten together with the node.
+//! - *Echoes*: what local operations leave behind, to recognise the events that they cause.
+
+mod echo;
+mod facts;
+mod flight;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+
+use xenbus::StorePath;
+use xenbus::watch::Bell;
+
+pub use echo::{Echo, Left};
+pub use facts::{Children, Digest, Facts};
+pub use flight::{Flight, Scope};
+
+use echo::Echoes;
+
+/// What the kernel was told, and how true it still is.
+#[derive(Default)]
+pub struct Ledger {
+    state: Mutex<State>,
+    /// Events are trusted to tell of everything.
+    trusting: AtomicBool,
+    followed: AtomicBool,
+    bell: Bell,
+}
+
+#[derive(Default)]
+struct State {
+    facts: BTreeMap<StorePath, Facts>,
+    flights: Vec<Weak<Flight>>,
+    echoes: Echoes,
+    /// Nodes about which the kernel was told something that may be old.
+    rechecks: Vec<StorePath>,
+    /// Directories whose lists the kernel has kept and should not.
+    lists: Vec<u64>,
+    /// Directories whose children's permissions are still unknown.
+    unread: Vec<StorePath>,
+}
+
+impl Ledger {
+    /// Rung when there is something to recheck or to read.
+    pub fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// Whether events, as long as they arrive, tell of everything that changes.
+    pub fn is_trusting(&self) -> bool {
+        self.trusting.load(Ordering::Acquire)
+    }
+
+    /// From now on events, as long as they arrive, are trusted to tell of everything that changes.
+    pub fn trust(&self) {
+        self.trusting.store(true, Ordering::Release);
+    }
+
+    /// Whether events arrive.
+    pub fn is_followed(&self) -> bool {
+        self.followed.load(Ordering::Acquire)
+    }
+
+    /// Whether events tell of everything that changes, so that the kernel may believe for ever.
+    pub fn is_certain(&self) -> bool {
+        self.is_trusting() && self.is_followed()
+    }
+
+    /// From now on events arrive, or do not.
+    pub fn set_followed(&self, followed: bool) {
+        let state = self.state();
+        self.followed.store(followed, Ordering::Release);
+        if !followed {
+            // What is just being answered was asked when they did.
+            state.flights().for_each(|flight| flight.hit_at_or_above());
+        }
+    }
+
+    /// The kernel has forgotten the node at `path`.
+    pub fn forget(&self, path: &StorePath) {
+        self.state().facts.remove(path);
+    }
+
+    /// Looks at the facts, and changes them.
+    pub fn with_facts<T>(&self, look: impl FnOnce(&mut BTreeMap<StorePath, Facts>) -> T) -> T {
+        look(&mut self.state().facts)
+    }
+
+    /// The nodes to recheck.
+    pub fn take_rechecks(&self) -> Vec<StorePath> {
+        std::mem::take(&mut self.state().rechecks)
+    }
+
+    /// The directories whose children's permissions are to be read.
+    pub fn take_unread(&self) -> Vec<StorePath> {
+        std::mem::take(&mut self.state().unread)
+    }
+
+    /// The directories whose lists the kernel should not keep.
+    pub fn take_lists(&self) -> Vec<u64> {
+        std::mem::take(&mut self.state().lists)
+    }
+
+    /// The kernel should not keep the list of a directory that it was just told.
+    pub fn drop_list(&self, id: u64) {
+        self.state().lists.push(id);
+        self.bell.ring();
+    }
+
+    /// What the kernel was told of `path` may be old.
+    pub fn recheck(&self, path: &StorePath) {
+        self.state().rechecks.push(path.clone());
+        self.bell.ring();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

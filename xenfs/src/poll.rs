@@ -1,0 +1,99 @@
+//! `poll` on an open file: as with an attribute of sysfs, POLLPRI and POLLERR say that it changed since it was read.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use fuser::PollNotifier;
+use xenbus::StorePath;
+
+/// How often the nodes that are open have changed, and who waits for the next time.
+#[derive(Default)]
+pub struct Changes {
+    nodes: Mutex<HashMap<StorePath, Node>>,
+}
+
+#[derive(Default)]
+struct Node {
+    opens: usize,
+    changes: u64,
+    waiting: Vec<PollNotifier>,
+}
+
+impl Changes {
+    /// The node was opened. Returns the number of its changes.
+    pub fn open(&self, path: &StorePath) -> u64 {
+        let mut nodes = self.nodes();
+        let node = nodes.entry(path.clone()).or_default();
+        node.opens += 1;
+        node.changes
+    }
+
+    /// An open file of the node was closed.
+    pub fn close(&self, path: &StorePath) {
+        let mut nodes = self.nodes();
+        if let Some(node) = nodes.get_mut(path) {
+            node.opens -= 1;
+            if node.opens == 0 {
+                nodes.remove(path);
+            }
+        }
+    }
+
+    /// How often an open node has changed.
+    pub fn count(&self, path: &StorePath) -> u64 {
+        self.nodes().get(path).map_or(0, |node| node.changes)
+    }
+
+    /// Whether an open node has changed since it had changed `seen` times; if not, `waiting` is told when it does.
+    pub fn poll(&self, path: &StorePath, seen: u64, waiting: Option<PollNotifier>) -> bool {
+        let mut nodes = self.nodes();
+        let Some(node) = nodes.get_mut(path) else {
+            return true;
+        };
+        if node.changes != seen {
+            return true;
+        }
+        if let Some(waiting) = waiting {
+            // One for each open file: the kernel names it again with each poll.
+            node.waiting
+                .retain(|other| other.handle().0 != waiting.handle().0);
+            node.waiting.push(waiting);
+        }
+        false
+    }
+
+    /// An event at `path`: the node, and if it was removed all below it, changed.
+    pub fn changed(&self, path: &StorePath) {
+        let mut nodes = self.nodes();
+        if nodes.is_empty() {
+            return;
+        }
+        let waiting: Vec<_> = nodes
+            .iter_mut()
+            .filter(|(open, _)| open.is_within(path))
+            .flat_map(|(_, node)| {
+                node.changes += 1;
+                std::mem::take(&mut node.waiting)
+            })
+            .collect();
+        drop(nodes);
+        wake(waiting);
+    }
+
+    /// Anything may have changed.
+    pub fn all_changed(&self) {
+        self.changed(&StorePath::root());
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, HashMap<StorePath, Node>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes whoever polls. Takes no lock of the mount.
+fn wake(waiting: Vec<PollNotifier>) {
+    for notifier in waiting {
+        // The file was closed, or the mount has ended: nobody waits.
+        drop(notifier.notify());
+    }
+}

@@ -1,0 +1,186 @@
+//! The thread that follows the store's events: it looks again at what they name, makes the kernel forget what is no
+//! longer true, and has the change repeated for whoever watches with inotify.
+//!
+//! Only what the kernel knows is looked at: nobody can be watching anything else. Changes of one node that come before
+//! the thread is there are one change.
+
+mod change;
+mod collect;
+mod queue;
+mod read;
+mod tell;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use xenbus::transport::Watches;
+use xenbus::watch::{Watch, WatchOptions};
+use xenbus::wire::Op;
+use xenbus::{Client, StorePath};
+
+use crate::fs::XenFs;
+use crate::notify::Notifier;
+use crate::replay::Replay;
+use queue::{Cause, Queue};
+
+/// Events that may wait: more, and everything that the kernel knows is looked at again.
+const EVENTS: usize = 262_144;
+
+/// Nodes that are looked at together.
+const BATCH: usize = 256;
+
+/// How long after a failure the store is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The running thread; dropping it ends it.
+pub struct Watcher {
+    fs: Arc<XenFs>,
+    stopping: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watcher {
+    /// Follows the events of the store of `fs` from now on. Without a `replay` nothing is repeated, but all is kept true.
+    ///
+    /// # Errors
+    /// [`xenbus::Error::Unsupported`] where nobody does watches, and looking at everything all the time would be the only
+    /// way; the store's refusal to set one, or the system's to start a thread.
+    pub fn start(
+        fs: &Arc<XenFs>,
+        notifier: Notifier,
+        replay: Option<Arc<Replay>>,
+    ) -> xenbus::Result<Self> {
+        if fs.client().store().watches()? == Watches::None {
+            return Err(xenbus::Error::Unsupported { op: Op::WATCH });
+        }
+        if fs.may_trust_events() {
+            fs.ledger().trust();
+        }
+        let stopping = Arc::new(AtomicBool::new(false));
+        let work = Work {
+            watch: watch(fs.client().store(), fs.root(), fs)?,
+            // A guest may lack the right; then nothing tells of the end of other domains.
+            deaths: watch(fs.client().store(), &StorePath::release_domain(), fs).ok(),
+            fs: Arc::clone(fs),
+            notifier,
+            replay,
+            stopping: Arc::clone(&stopping),
+            dirty: Queue::default(),
+            failing: false,
+            rechecks: BTreeSet::new(),
+            unread: Vec::new(),
+            rescan: None,
+        };
+        let thread = thread::Builder::new()
+            .name("xenfs-watcher".into())
+            .spawn(move || work.run())
+            .map_err(|error| xenbus::Error::io("start the thread that follows events", error))?;
+        Ok(Self {
+            fs: Arc::clone(fs),
+            stopping,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Release);
+        self.fs.ledger().bell().ring();
+        if let Some(thread) = self.thread.take() {
+            // Only a panic of its own makes this an error, and that was printed.
+            drop(thread.join());
+        }
+    }
+}
+
+fn watch(client: &Client, path: &StorePath, fs: &XenFs) -> xenbus::Result<Watch> {
+    let mut options = WatchOptions::default();
+    options.queue = EVENTS;
+    options.bell = Some(fs.ledger().bell().clone());
+    client.watch_with(path, options)
+}
+
+/// The thread's side.
+struct Work {
+    fs: Arc<XenFs>,
+    watch: Watch,
+    deaths: Option<Watch>,
+    notifier: Notifier,
+    replay: Option<Arc<Replay>>,
+    stopping: Arc<AtomicBool>,
+    /// Nodes to look at, and why.
+    dirty: Queue,
+    /// The watch has ended: nothing is followed any more.
+    failing: bool,
+    /// Nodes of which the kernel was told something that may be old, without an event of their own.
+    rechecks: BTreeSet<StorePath>,
+    /// Directories whose children's permissions are to be read.
+    unread: Vec<StorePath>,
+    /// When everything is to be looked at again.
+    rescan: Option<Instant>,
+}
+
+impl Work {
+    fn run(mut self) {
+        while !self.stopping.load(Ordering::Acquire) {
+            if !self.failing && self.collect().is_err() {
+                // The watch cannot be had any more: from now on the kernel believes nothing.
+                self.lose();
+                self.failing = true;
+            }
+            self.rechecks.extend(self.fs.ledger().take_rechecks());
+            self.unread.extend(self.fs.ledger().take_unread());
+            if self.rescan.is_some_and(|at| at <= Instant::now()) {
+                self.rescan = None;
+                self.look_at_everything();
+            }
+            for id in self.fs.ledger().take_lists() {
+                self.list(id);
+            }
+            let waiting = self.dirty.len() + self.rechecks.len();
+            self.fs.stats().queue.set(waiting as u64);
+            if !self.rechecks.is_empty() {
+                self.recheck();
+            } else if self.dirty.len() > 0 {
+                self.follow();
+            } else if let Some(directory) = self.unread.pop() {
+                self.read_ahead(&directory);
+            } else {
+                self.fs.ledger().settle_echoes();
+                self.fs.ledger().bell().wait_until(self.rescan);
+            }
+        }
+    }
+
+    /// Takes some of the dirty nodes, parents first, and tells what is different.
+    fn follow(&mut self) {
+        let mut batch = Vec::with_capacity(BATCH.min(self.dirty.len()));
+        while batch.len() < BATCH
+            && let Some(next) = self.dirty.pop()
+        {
+            batch.push(next);
+        }
+        let (readings, failed) = self.read(&batch);
+        let mut changes = Vec::new();
+        for ((path, cause), reading) in batch.iter().zip(readings) {
+            if let Some(reading) = reading {
+                self.compare(path, *cause, reading, &mut changes);
+            }
+        }
+        if failed {
+            self.retry();
+        }
+        self.tell(&changes);
+    }
+
+    /// The store did not answer: tried again later, with all that the kernel knows, because a connection may be lost.
+    fn retry(&mut self) {
+        let later = Instant::now() + RETRY;
+        self.dirty.clear();
+        self.rescan = Some(self.rescan.map_or(later, |at| at.min(later)));
+    }
+}

@@ -1,0 +1,158 @@
+//! Taking events, and finding out what they concern.
+
+use std::time::Instant;
+
+use xenbus::path::PathKind;
+use xenbus::watch::WatchEvent;
+use xenbus::{Result, StorePath};
+
+use super::{Cause, Work};
+use crate::inode::{Kind, Shape, View};
+
+impl Work {
+    /// Takes all events that wait.
+    ///
+    /// # Errors
+    /// There will be no more.
+    pub(super) fn collect(&mut self) -> Result<()> {
+        while let Some(event) = self.watch.try_next()? {
+            match event {
+                WatchEvent::Changed(path) => self.note(&path),
+                WatchEvent::Initial | WatchEvent::Reset => {
+                    self.fs.ledger().set_followed(true);
+                    self.fs.stats().fresh();
+                    // Whatever was told until now was told without a watch.
+                    self.rescan = Some(Instant::now());
+                }
+                WatchEvent::Lost => self.lose(),
+                WatchEvent::Overflow(lost) => {
+                    self.fs.stats().lost.add(lost);
+                    self.expire_everything();
+                    self.rescan = Some(Instant::now());
+                }
+                _ => {}
+            }
+        }
+        while let Some(deaths) = &self.deaths {
+            match deaths.try_next() {
+                // A domain's nodes go with it, without events.
+                Ok(Some(WatchEvent::Changed(_) | WatchEvent::Overflow(_))) => self.bury(),
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => self.deaths = None,
+            }
+        }
+        Ok(())
+    }
+
+    /// No event will tell of changes until the connection is there again.
+    pub(super) fn lose(&mut self) {
+        self.fs.ledger().set_followed(false);
+        self.fs.stats().stale();
+        self.expire_everything();
+    }
+
+    /// An event: what is being answered may be old, and what the kernel knows is to be looked at.
+    fn note(&mut self, path: &StorePath) {
+        if path.kind() != PathKind::Absolute {
+            return;
+        }
+        self.fs.stats().events.add(1);
+        self.fs.ledger().hit(path);
+        self.fs.changes().changed(path);
+        if let Some(target) = self.target(path) {
+            let cause = if target == *path {
+                Cause::EVENT
+            } else {
+                Cause::DOUBT
+            };
+            self.dirty.mark(target, cause);
+        }
+    }
+
+    /// The node to look at because of an event at `path`: the node itself, if the kernel knows it, its directory, or
+    /// something below it; otherwise the highest of its parents that is new in a directory that the kernel knows (stores
+    /// tell nothing of parents that they make by the way), or that was a file until now.
+    fn target(&mut self, path: &StorePath) -> Option<StorePath> {
+        let inodes = self.fs.inodes();
+        if inodes.knows_within(path) {
+            drop(inodes);
+            self.turned(path);
+            return Some(path.clone());
+        }
+        let parent = path.parent()?;
+        let is_directory = |path: &StorePath| {
+            let sight = inodes.sight(path);
+            sight.has(View::Plain, Shape::Directory)
+                || sight.has(View::Directories, Shape::Directory)
+        };
+        let mut child = path.clone();
+        let mut above = Some(parent.clone());
+        let mut found = None;
+        while let Some(directory) = above {
+            if is_directory(&directory) {
+                found = Some((directory, child));
+                break;
+            }
+            if inodes.known(&directory).kind == Some(Kind::File) {
+                // It has a child now.
+                drop(inodes);
+                return Some(directory);
+            }
+            above = directory.parent();
+            child = directory;
+        }
+        drop(inodes);
+        let (directory, child) = found?;
+        if directory == parent {
+            return Some(child);
+        }
+        let is_new = self.fs.ledger().with_facts(|facts| {
+            let children = facts.get(&directory)?.children.as_ref()?;
+            Some(!children.contains_key(child.name()?))
+        });
+        is_new.unwrap_or(false).then_some(child)
+    }
+
+    /// If the node above was a file until now, it is a directory.
+    fn turned(&mut self, path: &StorePath) {
+        if let Some(above) = path.parent()
+            && self.fs.inodes().known(&above).kind == Some(Kind::File)
+        {
+            self.dirty.mark(above, Cause::DOUBT);
+        }
+    }
+
+    /// A domain has gone: the nodes that another than domain 0 owns may have gone with it.
+    fn bury(&mut self) {
+        let known = self.fs.inodes().known_within(self.fs.root());
+        let doubtful: Vec<_> = self.fs.ledger().with_facts(|facts| {
+            known
+                .into_iter()
+                .map(|(path, _)| path)
+                .filter(|path| {
+                    facts.get(path).is_none_or(|facts| {
+                        let children = facts.children.iter().flat_map(|all| all.values());
+                        let mut owners = children
+                            .chain([&facts.perms])
+                            .map(|perms| perms.as_ref().map(|perms| perms.owner().0));
+                        owners.any(|owner| owner != Some(0))
+                    })
+                })
+                .collect()
+        });
+        self.doubt(doubtful);
+    }
+
+    /// Looks again at everything that the kernel knows.
+    pub(super) fn look_at_everything(&mut self) {
+        let known = self.fs.inodes().known_within(self.fs.root());
+        self.doubt(known.into_iter().map(|(path, _)| path));
+    }
+
+    pub(super) fn doubt(&mut self, paths: impl IntoIterator<Item = StorePath>) {
+        for path in paths {
+            self.dirty.mark(path, Cause::DOUBT);
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! Telling: the kernel, that it must not believe any more what it was told; the helper, what to repeat.
+
+use std::time::SystemTime;
+
+use xenbus::StorePath;
+
+use super::Work;
+use super::change::{Change, What};
+use crate::inode::{Kind, Presentation, Shape, Sight, View};
+use crate::replay::{Action, Step};
+
+/// Steps that are under way together.
+const STEPS: usize = 64;
+
+/// How often a creation is tried that finds a user's name in its way.
+const TRIES: usize = 4;
+
+const VIEWS: [View; 2] = [View::Plain, View::Directories];
+
+/// What stands in both views before a change is told.
+struct Scene {
+    sight: Sight,
+    above: Option<(StorePath, Sight)>,
+}
+
+impl Scene {
+    /// Whether somebody may be watching the node or the directory that it is in.
+    fn is_watched(&self, view: View, shape: Shape) -> bool {
+        self.sight.uses(view, shape) || self.is_listed(view)
+    }
+
+    /// Whether somebody may be watching the directory that the node is in.
+    fn is_listed(&self, view: View) -> bool {
+        let above = self.above.as_ref();
+        above.is_some_and(|(_, sight)| sight.uses(view, Shape::Directory))
+    }
+}
+
+impl Work {
+    /// Tells all changes.
+    pub(super) fn tell(&mut self, changes: &[Change]) {
+        let mut known = Vec::with_capacity(changes.len());
+        // First what waits for nobody.
+        for change in changes {
+            let scene = self.scene(&change.path);
+            if !matches!(change.what, What::Removed) && scene.sight.is_known() {
+                self.attributes(&change.path, scene.sight);
+                let now = SystemTime::now();
+                let mut inodes = self.fs.inodes();
+                inodes.remember(&change.path, |known| known.modified = Some(now));
+            }
+            known.push(scene);
+        }
+        let mut steps = Vec::new();
+        for (change, scene) in changes.iter().zip(known) {
+            match &change.what {
+                What::Written {
+                    directory,
+                    was_filled,
+                    length,
+                } => {
+                    for view in VIEWS {
+                        let silent = change.echo.has(view);
+                        if *directory || view == View::Directories {
+                            let value = Value {
+                                was: *was_filled,
+                                length: *length,
+                                silent,
+                            };
+                            self.value(change, &scene, view, &value, &mut steps);
+                        } else if scene.is_watched(view, Shape::File) && !silent {
+                            let shown = Presentation {
+                                view,
+                                shape: Shape::File,
+                            };
+                            steps.extend(self.step(Action::Modify, &change.path, shown, *length));
+                        }
+                    }
+                }
+                What::Perms => self.perms(change, &scene, &mut steps),
+                What::Created { directory, filled } => {
+                    self.perform(&mut steps);
+                    self.created(change, &scene, *directory, *filled);
+                }
+                What::Removed => {
+                    self.perform(&mut steps);
+                    self.removed(change, &scene);
+                }
+                What::Turned => {
+                    self.perform(&mut steps);
+                    self.turn(change, &scene);
+                }
+            }
+            if steps.len() >= STEPS {
+                self.perform(&mut steps);
+            }
+        }
+        self.perform(&mut steps);
+    }
+
+    /// The kernel looks again at what it was told and may be old.
+    pub(super) fn recheck(&mut self) {
+        for path in std::mem::take(&mut self.rechecks) {
+            let scene = self.scene(&path);
+            self.name(&path, &scene);
+            self.attributes(&path, scene.sight);
+            let directory = Shape::Directory;
+            for view in VIEWS {
+                if scene.sight.has(view, directory) {
+                    let shown = Presentation {
+                        view,
+                        shape: directory,
+                    };
+                    let id = self.fs.inodes().id_of(&path, shown);
+                    self.list(id);
+                }
+            }
+            if scene.sight.is_known() && !self.failing {
+                self.doubt([path]);
+            }
+        }
+    }
+
+    /// The kernel asks for a directory's list again, and for its `.value`.
+    pub(super) fn list(&self, id: u64) {
+        // Waits for whoever reads the list just now.
+        self.notifier.entry(id, b".value");
+        self.notifier.listing(id);
+    }
+
+    /// The kernel looks again at everything, and nobody is disturbed.
+    pub(super) fn expire_everything(&self) {
+        let known = self.fs.inodes().known_within(self.fs.root());
+        for (path, sight) in known {
+            for shown in sight.presentations() {
+                let Some(step) = self.fs.step(Action::Modify, &path, shown, 0) else {
+                    continue;
+                };
+                self.notifier.attributes(step.target.id);
+                if shown.shape == Shape::Directory {
+                    self.notifier.listing(step.target.id);
+                }
+                if let (Some(parent), Some(name)) = (step.parents.last(), step.names.last()) {
+                    self.notifier.expire(*parent, name);
+                }
+            }
+        }
+    }
+
+    fn scene(&self, path: &StorePath) -> Scene {
+        let inodes = self.fs.inodes();
+        let inside = path != self.fs.root();
+        Scene {
+            sight: inodes.sight(path),
+            above: path
+                .parent()
+                .filter(|_| inside)
+                .map(|parent| (parent.clone(), inodes.sight(&parent))),
+        }
+    }
+
+    fn attributes(&self, path: &StorePath, sight: Sight) {
+        for shown in sight.presentations() {
+            let id = self.fs.inodes().id_of(path, shown);
+            self.notifier.attributes(id);
+        }
+    }
+
+    /// A node's name leads elsewhere now, and the lists that it is in are old.
+    fn name(&self, path: &StorePath, scene: &Scene) {
+        let Some((above, sight)) = &scene.above else {
+            return;
+        };
+        for view in VIEWS {
+            if sight.has(view, Shape::Directory) {
+                let shown = Presentation {
+                    view,
+                    shape: Shape::Directory,
+                };
+                let id = self.fs.inodes().id_of(above, shown);
+                if let Some(name) = path.name() {
+                    self.notifier.entry(id, self.fs.shown_name(name).as_bytes());
+                }
+                self.notifier.listing(id);
+            }
+        }
+    }
+
+    fn created(&mut self, change: &Change, scene: &Scene, directory: bool, filled: bool) {
+        self.name(&change.path, scene);
+        for view in VIEWS {
+            if !scene.is_listed(view) || change.echo.has(view) {
+                continue;
+            }
+            let directory = directory || view == View::Directories;
+            let (action, shape) = if directory {
+                (Action::MakeDirectory, Shape::Directory)
+            } else {
+                (Action::MakeFile, Shape::File)
+            };
+            let shown = Presentation { view, shape };
+            self.make(&change.path, action, shown);
+            if filled && !directory {
+                let mut steps = Vec::new();
+                steps.extend(self.step(Action::Modify, &change.path, shown, 1));
+                self.perform(&mut steps);
+            }
+        }
+    }
+
+    /// A user's look at the new node may put its name in the way of its creation.
+    fn make(&mut self, path: &StorePath, action: Action, shown: Presentation) {
+        let Some(step) = self.step(action, path, shown, 0) else {
+            return;
+        };
+        let (parent, name) = (step.parents.last().copied(), step.names.last().cloned());
+        for _ in 0..TRIES {
+            let exists = rustix::io::Errno::EXIST.raw_os_error();
+            if self.run_steps(vec![step.clone()]) != [exists] {
+                return;
+            }
+            if let (Some(parent), Some(name)) = (parent, &name) {
+                self.notifier.entry(parent, name);
+            }
+        }
+    }
+
+    fn removed(&mut self, change: &Change, scene: &Scene) {
+        let path = &change.path;
+        let mut steps = Vec::new();
+        let mut departed = Vec::new();
+        let within = self.fs.inodes().known_within(path);
+        for (node, sight) in within.iter().rev() {
+            for shown in sight.presentations() {
+                if change.echo.has(shown.view) || shown.shape == Shape::Events {
+                    continue;
+                }
+                // Its own directory is told below, whether or not the node itself is known.
+                if !sight.used && node != path {
+                    continue;
+                }
+                steps.extend(self.step(removal(shown), node, shown, 0));
+            }
+        }
+        for view in VIEWS {
+            let is_told = within
+                .iter()
+                .any(|(node, sight)| node == path && sight.presentations().any(|p| p.view == view));
+            if is_told || !scene.is_listed(view) || change.echo.has(view) {
+                continue;
+            }
+            let kind = self.fs.inodes().known(path).kind;
+            let shape = match (view, kind) {
+                (View::Plain, None | Some(Kind::File)) => Shape::File,
+                _ => Shape::Directory,
+            };
+            let shown = Presentation { view, shape };
+            if let Some(mut step) = self.step(removal(shown), path, shown, 0) {
+                step.target.id = self.fs.inodes().departed(path, shown);
+                departed.push(step.target.id);
+                steps.push(step);
+            }
+        }
+        // `.value` before the directory that holds it.
+        steps.sort_by_key(|step| std::cmp::Reverse(step.names.len()));
+        // Whoever makes a node here now makes another one. A local operation does this itself, or has moved the node.
+        if VIEWS.into_iter().all(|view| !change.echo.has(view)) {
+            self.fs.inodes().detach(path);
+        }
+        while !steps.is_empty() {
+            let rest = steps.split_off(steps.len().min(STEPS));
+            self.perform(&mut steps);
+            steps = rest;
+        }
+        for id in departed {
+            self.fs.inodes().settle_id(id);
+        }
+        self.name(path, scene);
+    }
+
+    /// A file has become a directory.
+    fn turn(&mut self, change: &Change, scene: &Scene) {
+        let path = &change.path;
+        let view = View::Plain;
+        let file = Presentation {
+            view,
+            shape: Shape::File,
+        };
+        let directory = Presentation {
+            view,
+            shape: Shape::Directory,
+        };
+        self.fs.remember_kind(path, Kind::Directory);
+        if scene.is_watched(view, Shape::File) && !change.echo.has(view) {
+            let mut steps = Vec::new();
+            steps.extend(self.step(Action::RemoveFile, path, file, 0));
+            self.perform(&mut steps);
+            self.name(path, scene);
+            if scene.is_listed(view) {
+                self.make(path, Action::MakeDirectory, directory);
+            }
+        }
+        self.name(path, scene);
+    }
+
+    fn perms(&mut self, change: &Change, scene: &Scene, steps: &mut Vec<Step>) {
+        let kind = self.fs.inodes().known(&change.path).kind;
+        for view in VIEWS {
+            let shape = match (view, kind) {
+                (View::Plain, Some(Kind::File)) => Shape::File,
+                (View::Plain, None) if !scene.sight.has(view, Shape::Directory) => Shape::File,
+                _ => Shape::Directory,
+            };
+            if scene.is_watched(view, shape) && !change.echo.has(view) {
+                let shown = Presentation { view, shape };
+                steps.extend(self.step(Action::Attribute, &change.path, shown, 0));
+            }
+        }
+    }
+
+    /// The value of a node that is shown as a directory: the file `.value` in it, while it is not empty.
+    fn value(
+        &mut self,
+        change: &Change,
+        scene: &Scene,
+        view: View,
+        value: &Value,
+        steps: &mut Vec<Step>,
+    ) {
+        let path = &change.path;
+        let directory = Presentation {
+            view,
+            shape: Shape::Directory,
+        };
+        let shown = Presentation {
+            view,
+            shape: Shape::Value,
+        };
+        let sight = scene.sight;
+        if !sight.has(view, Shape::Directory) && !sight.has(view, Shape::Value) {
+            return;
+        }
+        let filled = value.length > 0;
+        let watched = sight.uses(view, Shape::Directory) && !value.silent;
+        let was = value.was.unwrap_or(sight.has(view, Shape::Value) || filled);
+        if watched && was && !filled {
+            steps.extend(self.step(Action::RemoveFile, path, shown, 0));
+            self.perform(steps);
+        }
+        if was != filled || value.was.is_none() {
+            let id = self.fs.inodes().id_of(path, directory);
+            self.list(id);
+        }
+        if watched && !was && filled {
+            self.perform(steps);
+            self.make(path, Action::MakeFile, shown);
+        }
+        if watched && filled {
+            steps.extend(self.step(Action::Modify, path, shown, value.length));
+        }
+    }
+
+    fn step(
+        &self,
+        action: Action,
+        path: &StorePath,
+        shown: Presentation,
+        length: usize,
+    ) -> Option<Step> {
+        self.replay.as_ref()?;
+        self.fs.step(action, path, shown, length)
+    }
+
+    fn perform(&mut self, steps: &mut Vec<Step>) {
+        if !steps.is_empty() {
+            self.run_steps(std::mem::take(steps));
+        }
+    }
+
+    /// Has the steps done; the error numbers of those that failed. Each is best effort: what counts is that the kernel
+    /// believes nothing old.
+    fn run_steps(&mut self, steps: Vec<Step>) -> Vec<i32> {
+        let Some(replay) = &self.replay else {
+            return Vec::new();
+        };
+        match replay.perform(steps) {
+            Ok(failed) => failed.into_iter().map(|(_, errno)| errno).collect(),
+            Err(_) => {
+                // No helper and none to be had.
+                replay.stop();
+                self.replay = None;
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The value of a directory, before and now.
+struct Value {
+    was: Option<bool>,
+    length: usize,
+    silent: bool,
+}
+
+fn removal(shown: Presentation) -> Action {
+    match shown.shape {
+        Shape::Directory => Action::RemoveDirectory,
+        Shape::File | Shape::Value | Shape::Events => Action::RemoveFile,
+    }
+}
