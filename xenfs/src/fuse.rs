@@ -108,8 +108,8 @@ impl Filesystem for Adaptor {
     }
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        if let Some(replay) = self.helper(request) {
-            return self.helper_lookup(replay, parent, name, reply);
+        if let Some(helper) = self.helper(request) {
+            return self.helper_lookup(helper, parent, name, reply);
         }
         let name = name.as_bytes().to_vec();
         self.later(move |fs| answer_entry(reply, fs.lookup(parent.0, &name)));
@@ -120,8 +120,8 @@ impl Filesystem for Adaptor {
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
-        if let Some(replay) = self.helper(request) {
-            return self.helper_attr(replay, ino, reply);
+        if let Some(helper) = self.helper(request) {
+            return self.helper_attr(helper, ino, reply);
         }
         self.later(move |fs| match fs.getattr(ino.0) {
             Ok((attr, lifetime)) => reply.attr(&lifetime, &file_attr(&attr)),
@@ -151,8 +151,8 @@ impl Filesystem for Adaptor {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        if let Some(replay) = self.helper(request) {
-            return self.helper_attr(replay, ino, reply);
+        if let Some(helper) = self.helper(request) {
+            return self.helper_attr(helper, ino, reply);
         }
         let set = SetAttr {
             mode,
@@ -182,8 +182,8 @@ impl Filesystem for Adaptor {
         _rdev: u32,
         reply: ReplyEntry,
     ) {
-        if let Some(replay) = self.helper(request) {
-            return self.helper_make(replay, parent, name, reply);
+        if let Some(helper) = self.helper(request) {
+            return self.helper_make(helper, parent, name, reply);
         }
         if FileType::from_raw_mode(mode as RawMode) != FileType::RegularFile {
             return reply.error(Errno::EPERM);
@@ -201,24 +201,24 @@ impl Filesystem for Adaptor {
         _umask: u32,
         reply: ReplyEntry,
     ) {
-        if let Some(replay) = self.helper(request) {
-            return self.helper_make(replay, parent, name, reply);
+        if let Some(helper) = self.helper(request) {
+            return self.helper_make(helper, parent, name, reply);
         }
         let name = name.as_bytes().to_vec();
         self.later(move |fs| answer_entry(reply, fs.mkdir(parent.0, &name)));
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        if let Some(replay) = self.helper(request) {
-            return self.helper_remove(replay, parent, name, reply);
+        if let Some(helper) = self.helper(request) {
+            return self.helper_remove(helper, parent, name, reply);
         }
         let name = name.as_bytes().to_vec();
         self.later(move |fs| answer(reply, fs.unlink(parent.0, &name)));
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        if let Some(replay) = self.helper(request) {
-            return self.helper_remove(replay, parent, name, reply);
+        if let Some(helper) = self.helper(request) {
+            return self.helper_remove(helper, parent, name, reply);
         }
         let name = name.as_bytes().to_vec();
         self.later(move |fs| answer(reply, fs.rmdir(parent.0, &name)));

@@ -63,15 +63,15 @@ impl Replay {
         pid != 0 && pid == self.pid.load(Ordering::Acquire)
     }
 
-    /// Has the helper do `steps` in order, and returns when it has: which of them failed, and how.
+    /// Has the helper do `steps` in order, and returns when it has: the error numbers of those that failed.
     ///
     /// A helper that has died is replaced, and the steps that it may not have done are tried once more.
     ///
     /// # Errors
     /// There is no helper, and none can be started.
-    pub fn perform(&self, steps: Vec<Step>) -> io::Result<Vec<(Step, i32)>> {
+    pub fn perform(&self, steps: &[Step]) -> io::Result<Vec<i32>> {
         let orders: Vec<_> = steps.iter().map(Step::order).collect();
-        self.steps().clone_from(&steps);
+        *self.steps() = steps.to_vec();
         let mut results = self.ask(&orders);
         if results.is_err() {
             results = self.spawn().and_then(|()| {
@@ -79,12 +79,9 @@ impl Replay {
                 self.ask(&orders)
             });
         }
-        let steps = std::mem::take(&mut *self.steps());
-        let failed: Vec<_> = steps
-            .into_iter()
-            .zip(results?)
-            .filter(|(_, errno)| *errno != 0)
-            .collect();
+        self.steps().clear();
+        let mut failed = results?;
+        failed.retain(|errno| *errno != 0);
         self.stats
             .replayed
             .add((orders.len() - failed.len()) as u64);

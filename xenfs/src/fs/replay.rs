@@ -15,7 +15,7 @@ impl XenFs {
     }
 
     /// How a node's name is listed.
-    pub(crate) fn shown_name(&self, name: &str) -> String {
+    pub(crate) fn shown_name(name: &str) -> String {
         name::listed(name)
     }
 
@@ -149,17 +149,15 @@ impl XenFs {
             return Err(Errno::ENOENT);
         };
         let inodes = self.inodes();
-        match inodes.resolve(attr.id) {
+        if inodes.resolve(attr.id).is_ok() {
             // Not detached: a file that turns into a directory, or a value.
-            Ok(_) => Ok(()),
-            Err(_) => {
-                let parent = inodes.resolve(parent).ok();
-                let again = parent
-                    .and_then(|parent| parent.path.child(str::from_utf8(name).ok()?).ok())
-                    .is_some_and(|path| inodes.sight(&path).used);
-                if again { Err(Errno::ENOENT) } else { Ok(()) }
-            }
+            return Ok(());
         }
+        let parent = inodes.resolve(parent).ok();
+        let again = parent
+            .and_then(|parent| parent.path.child(str::from_utf8(name).ok()?).ok())
+            .is_some_and(|path| inodes.sight(&path).used);
+        if again { Err(Errno::ENOENT) } else { Ok(()) }
     }
 
     /// GETATTR or SETATTR by the helper.

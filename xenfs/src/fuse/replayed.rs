@@ -16,13 +16,13 @@ pub(super) const HANDLE: FileHandle = FileHandle(0);
 impl Adaptor {
     /// The replay, if the request comes from its helper.
     pub(super) fn helper(&self, request: &Request) -> Option<&Replay> {
-        let replay = self.replay.get()?;
-        replay.is_helper(request.pid()).then_some(replay)
+        let helper = self.replay.get()?;
+        helper.is_helper(request.pid()).then_some(helper)
     }
 
     pub(super) fn helper_lookup(
         &self,
-        replay: &Replay,
+        helper: &Replay,
         parent: INodeNo,
         name: &OsStr,
         reply: ReplyEntry,
@@ -31,13 +31,13 @@ impl Adaptor {
             reply,
             self.fs
                 .main()
-                .helper_finds(replay, parent.0, name.as_bytes()),
+                .helper_finds(helper, parent.0, name.as_bytes()),
         );
     }
 
     pub(super) fn helper_make(
         &self,
-        replay: &Replay,
+        helper: &Replay,
         parent: INodeNo,
         name: &OsStr,
         reply: ReplyEntry,
@@ -46,13 +46,13 @@ impl Adaptor {
             reply,
             self.fs
                 .main()
-                .helper_makes(replay, parent.0, name.as_bytes()),
+                .helper_makes(helper, parent.0, name.as_bytes()),
         );
     }
 
     pub(super) fn helper_remove(
         &self,
-        replay: &Replay,
+        helper: &Replay,
         parent: INodeNo,
         name: &OsStr,
         reply: ReplyEmpty,
@@ -61,14 +61,14 @@ impl Adaptor {
             reply,
             self.fs
                 .main()
-                .helper_removes(replay, parent.0, name.as_bytes()),
+                .helper_removes(helper, parent.0, name.as_bytes()),
         );
     }
 
-    pub(super) fn helper_attr(&self, replay: &Replay, ino: INodeNo, reply: ReplyAttr) {
+    pub(super) fn helper_attr(&self, helper: &Replay, ino: INodeNo, reply: ReplyAttr) {
         reply.attr(
             &Duration::ZERO,
-            &file_attr(&self.fs.main().helper_attr(replay, ino.0)),
+            &file_attr(&self.fs.main().helper_attr(helper, ino.0)),
         );
     }
 

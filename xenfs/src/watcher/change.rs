@@ -18,6 +18,13 @@ pub(super) struct Change {
     pub(super) echo: Views,
 }
 
+impl Change {
+    /// Whether no local operation has done it.
+    pub(super) fn is_foreign(&self) -> bool {
+        !self.echo.plain && !self.echo.directories && !matches!(self.what, What::Removed)
+    }
+}
+
 /// What happened to a node.
 #[derive(Debug)]
 pub(super) enum What {

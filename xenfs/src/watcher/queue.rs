@@ -34,15 +34,12 @@ pub(super) struct Queue {
 impl Queue {
     /// Has a node looked at.
     pub(super) fn mark(&mut self, path: StorePath, cause: Cause) {
-        match self.causes.get_mut(&path) {
-            Some(known) => {
-                known.event |= cause.event;
-                known.doubt |= cause.doubt;
-            }
-            None => {
-                self.causes.insert(path.clone(), cause);
-                self.order.push_back(path);
-            }
+        if let Some(known) = self.causes.get_mut(&path) {
+            known.event |= cause.event;
+            known.doubt |= cause.doubt;
+        } else {
+            self.causes.insert(path.clone(), cause);
+            self.order.push_back(path);
         }
     }
 

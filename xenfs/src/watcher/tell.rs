@@ -6,6 +6,7 @@ use xenbus::StorePath;
 
 use super::Work;
 use super::change::{Change, What};
+use crate::fs::XenFs;
 use crate::inode::{Kind, Presentation, Shape, Sight, View};
 use crate::replay::{Action, Step};
 
@@ -45,6 +46,8 @@ impl Work {
             let scene = self.scene(&change.path);
             if !matches!(change.what, What::Removed) && scene.sight.is_known() {
                 self.attributes(&change.path, scene.sight);
+            }
+            if change.is_foreign() && scene.sight.is_known() {
                 let now = SystemTime::now();
                 let mut inodes = self.fs.inodes();
                 inodes.remember(&change.path, |known| known.modified = Some(now));
@@ -179,7 +182,7 @@ impl Work {
                 };
                 let id = self.fs.inodes().id_of(above, shown);
                 if let Some(name) = path.name() {
-                    self.notifier.entry(id, self.fs.shown_name(name).as_bytes());
+                    self.notifier.entry(id, XenFs::shown_name(name).as_bytes());
                 }
                 self.notifier.listing(id);
             }
@@ -216,7 +219,7 @@ impl Work {
         let (parent, name) = (step.parents.last().copied(), step.names.last().cloned());
         for _ in 0..TRIES {
             let exists = rustix::io::Errno::EXIST.raw_os_error();
-            if self.run_steps(vec![step.clone()]) != [exists] {
+            if self.run_steps(std::slice::from_ref(&step)) != [exists] {
                 return;
             }
             if let (Some(parent), Some(name)) = (parent, &name) {
@@ -373,25 +376,24 @@ impl Work {
 
     fn perform(&mut self, steps: &mut Vec<Step>) {
         if !steps.is_empty() {
-            self.run_steps(std::mem::take(steps));
+            self.run_steps(steps);
+            steps.clear();
         }
     }
 
     /// Has the steps done; the error numbers of those that failed. Each is best effort: what counts is that the kernel
     /// believes nothing old.
-    fn run_steps(&mut self, steps: Vec<Step>) -> Vec<i32> {
+    fn run_steps(&mut self, steps: &[Step]) -> Vec<i32> {
         let Some(replay) = &self.replay else {
             return Vec::new();
         };
-        match replay.perform(steps) {
-            Ok(failed) => failed.into_iter().map(|(_, errno)| errno).collect(),
-            Err(_) => {
-                // No helper and none to be had.
-                replay.stop();
-                self.replay = None;
-                Vec::new()
-            }
+        if let Ok(failed) = replay.perform(steps) {
+            return failed;
         }
+        // No helper and none to be had.
+        replay.stop();
+        self.replay = None;
+        Vec::new()
     }
 }
 

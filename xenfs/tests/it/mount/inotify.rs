@@ -3,12 +3,15 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use xenbus::Operations as _;
+use xenfs::settings::Settings;
 
-use super::rig::{Mount, for_each_mount, path};
+use super::rig::{Mount, abort_when_stuck, for_each_mount, for_each_mount_with, path};
 
 /// `inotifywait -m`, and the lines that it prints: `events path`.
 pub(crate) struct Listener {
@@ -58,15 +61,10 @@ impl Listener {
         }
     }
 
-    /// All events until none came for a while.
-    pub(crate) fn rest(&self) -> Vec<String> {
-        let mut told = Vec::new();
-        loop {
-            match self.lines.recv_timeout(Duration::from_millis(300)) {
-                Ok(line) => told.push(line),
-                Err(RecvTimeoutError::Timeout) => return told,
-                Err(error) => panic!("{error}: {told:#?}"),
-            }
+    /// Waits for so many events.
+    pub(crate) fn wait_for(&self, count: usize) {
+        for _ in 0..count {
+            self.lines.recv_timeout(Duration::from_secs(20)).unwrap();
         }
     }
 }
@@ -164,5 +162,140 @@ fn others_changes_are_told_with_the_events_of_a_local_change() {
             ]
         );
         assert_eq!(told(&|| mount.put("/t/d", "")), ["DELETE ./t/d/.value"]);
+    });
+}
+
+#[test]
+fn own_changes_are_told_once_by_the_kernel_and_not_again() {
+    for_each_mount(|mount| {
+        for node in ["end", "x", "y", "d/a", "d/b/c"] {
+            mount.put(&format!("/t/{node}"), "1");
+        }
+        mount.quiet();
+        let listener = Listener::new(mount, &["-r"], &["./t"]);
+        let told = |change: &str| told_of(mount, &listener, || drop(mount.sh(change)));
+        let write = [
+            "OPEN ./t/x",
+            "MODIFY ./t/x",
+            "MODIFY ./t/x",
+            "CLOSE_WRITE,CLOSE ./t/x",
+        ];
+        assert_eq!(told("echo 2 > t/x"), write);
+        assert_eq!(
+            told("echo 2 > t/n"),
+            [
+                "CREATE ./t/n",
+                "OPEN ./t/n",
+                "MODIFY ./t/n",
+                "CLOSE_WRITE,CLOSE ./t/n"
+            ]
+        );
+        assert_eq!(told("mkdir t/m")[0], "CREATE,ISDIR ./t/m");
+        assert_eq!(told("rm t/n"), ["DELETE ./t/n"]);
+        assert_eq!(told("mv t/x t/z"), ["MOVED_FROM ./t/x", "MOVED_TO ./t/z"]);
+        assert_eq!(
+            told("setfattr -n user.xenstore.perms -v n0,r5 t/y"),
+            ["ATTRIB ./t/y"]
+        );
+        let moved = told("mv t/d t/e");
+        assert!(moved.iter().all(|line| line.contains("MOVE")), "{moved:#?}");
+        let removed = told("rm -r t/e");
+        let deleted = removed
+            .iter()
+            .filter(|line| line.starts_with("DELETE ") || line.starts_with("DELETE,"));
+        assert_eq!(deleted.count(), 4, "{removed:#?}");
+    });
+}
+
+#[test]
+fn a_read_only_mount_tells_changes_too_and_still_refuses_to_change() {
+    let settings = Settings {
+        read_only: true,
+        ..Settings::default()
+    };
+    for_each_mount_with(&settings, |mount| {
+        mount.put("/t/end", "1");
+        mount.quiet();
+        let listener = Listener::new(mount, &["-r"], &["./t"]);
+        let told = told_of(mount, &listener, || mount.put("/t/x", "1"));
+        assert_eq!(told[0], "CREATE ./t/x");
+        assert!(
+            mount
+                .fails("echo 1 > t/x")
+                .contains("Read-only file system")
+        );
+        assert!(mount.fails("mkdir t/y").contains("Read-only file system"));
+        assert_eq!(mount.get("/t/x"), "1");
+    });
+}
+
+#[test]
+fn a_helper_that_is_killed_is_replaced_and_nothing_is_missed() {
+    for_each_mount(|mount| {
+        for node in ["end", "x"] {
+            mount.put(&format!("/t/{node}"), "1");
+        }
+        mount.quiet();
+        let listener = Listener::new(mount, &["-r"], &["./t"]);
+        for round in 1..=3 {
+            // What it has done and not reported would be done twice.
+            mount.quiet();
+            let helper = mount.helper();
+            let pid = Pid::from_raw(helper.cast_signed()).unwrap();
+            kill_process(pid, Signal::KILL).unwrap();
+            let told = told_of(mount, &listener, || mount.put("/t/x", "2"));
+            assert_eq!(
+                told,
+                ["OPEN ./t/x", "MODIFY ./t/x", "CLOSE_WRITE,CLOSE ./t/x"]
+            );
+            assert_ne!(mount.helper(), helper);
+            assert_eq!(mount.stats().helpers.get(), round);
+        }
+    });
+}
+
+#[test]
+fn a_storm_of_changes_is_told_and_the_mount_can_be_taken_away_in_the_middle_of_it() {
+    for_each_mount(|mount| {
+        mount.put_many((0..50).map(|i| format!("/t/n{i}")));
+        mount.quiet();
+        let listener = Listener::new(mount, &["-r"], &["./t"]);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut round = 0_u32;
+                while !done.load(Ordering::Relaxed) {
+                    round += 1;
+                    mount.put(&format!("/t/n{}", round % 50), &round.to_string());
+                    mount.put(&format!("/t/new{round}"), "1");
+                    mount.store.rm(&path(&format!("/t/new{round}"))).unwrap();
+                }
+            });
+            listener.wait_for(500);
+            drop(listener);
+            let _guard = abort_when_stuck(mount.path());
+            let umount = Command::new("umount").arg(mount.path()).status().unwrap();
+            done.store(true, Ordering::Relaxed);
+            assert!(umount.success(), "busy because of us");
+            mount.ended();
+        });
+    });
+}
+
+#[test]
+fn a_file_listener_hears_its_file_though_its_directories_are_forgotten() {
+    for_each_mount(|mount| {
+        mount.put("/t/a/b/x", "1");
+        mount.quiet();
+        let listener = Listener::new(mount, &[], &["./t/a/b/x"]);
+        std::fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
+        mount.put("/t/a/b/x", "2");
+        assert_eq!(
+            listener.until("CLOSE_WRITE,CLOSE ./t/a/b/x"),
+            ["OPEN ./t/a/b/x", "MODIFY ./t/a/b/x"]
+        );
+        mount.store.rm(&path("/t/a")).unwrap();
+        let told = listener.until("DELETE_SELF ./t/a/b/x");
+        assert_eq!(told, ["ATTRIB ./t/a/b/x"]);
     });
 }

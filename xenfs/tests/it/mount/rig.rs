@@ -224,6 +224,15 @@ impl Mount {
     }
 }
 
+impl Mount {
+    /// Waits until the session has ended.
+    #[track_caller]
+    pub(crate) fn ended(&self) {
+        let ended = self.ended.lock().unwrap();
+        ended.recv_timeout(Duration::from_secs(20)).unwrap();
+    }
+}
+
 impl Drop for Mount {
     fn drop(&mut self) {
         if self.mounted.unmount().is_err() {
