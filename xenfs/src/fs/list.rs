@@ -88,7 +88,7 @@ impl XenFs {
         Ok(())
     }
 
-    fn listed(&self, name: &str) -> String {
+    pub(crate) fn listed(&self, name: &str) -> String {
         if self.names == Names::Any {
             any_name::unspelled(name)
         } else {

@@ -14,11 +14,6 @@ impl XenFs {
         &self.root
     }
 
-    /// How a node's name is listed.
-    pub(crate) fn shown_name(name: &str) -> String {
-        name::listed(name)
-    }
-
     /// Whether the plain view shows this node as a file, as far as is known.
     pub(crate) fn is_file(&self, path: &StorePath) -> bool {
         self.inodes().known(path).kind == Some(Kind::File)
@@ -80,7 +75,7 @@ impl XenFs {
         }
         let mut at = self.root.clone();
         for element in path.below(&self.root)?.split('/').filter(|e| !e.is_empty()) {
-            names.push(name::listed(element).into_bytes());
+            names.push(self.listed(element).into_bytes());
             parents.push(inodes.id_of(&at, directory));
             at = at.child(element).ok()?;
         }

@@ -6,7 +6,6 @@ use xenbus::StorePath;
 
 use super::Work;
 use super::change::{Change, What};
-use crate::fs::XenFs;
 use crate::inode::{Kind, Presentation, Shape, Sight, View};
 use crate::replay::{Action, Step};
 
@@ -182,7 +181,7 @@ impl Work {
                 };
                 let id = self.fs.inodes().id_of(above, shown);
                 if let Some(name) = path.name() {
-                    self.notifier.entry(id, XenFs::shown_name(name).as_bytes());
+                    self.notifier.entry(id, self.fs.listed(name).as_bytes());
                 }
                 self.notifier.listing(id);
             }

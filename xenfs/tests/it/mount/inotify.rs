@@ -77,7 +77,9 @@ impl Drop for Listener {
 }
 
 /// Without those that say only that somebody looked.
-fn changes(told: Vec<String>) -> VecDeque<String> {
+fn changes(mut told: Vec<String>) -> VecDeque<String> {
+    // Whether inotify merges two equal ones depends on how fast they are read.
+    told.dedup();
     let looks = [
         "OPEN,ISDIR ",
         "ACCESS,ISDIR ",
@@ -174,12 +176,7 @@ fn own_changes_are_told_once_by_the_kernel_and_not_again() {
         mount.quiet();
         let listener = Listener::new(mount, &["-r"], &["./t"]);
         let told = |change: &str| told_of(mount, &listener, || drop(mount.sh(change)));
-        let write = [
-            "OPEN ./t/x",
-            "MODIFY ./t/x",
-            "MODIFY ./t/x",
-            "CLOSE_WRITE,CLOSE ./t/x",
-        ];
+        let write = ["OPEN ./t/x", "MODIFY ./t/x", "CLOSE_WRITE,CLOSE ./t/x"];
         assert_eq!(told("echo 2 > t/x"), write);
         assert_eq!(
             told("echo 2 > t/n"),
