@@ -149,7 +149,9 @@ pub(crate) fn unknown(name: &[u8]) -> Failure {
             )
         })
         .min()
-        .filter(|(distance, _, known)| *distance <= 1 + known.len() / 4);
+        .filter(|(distance, differs, known)| {
+            *distance <= known.len().max(text.len()) / 3 || *distance == 1 && !differs
+        });
     match nearest {
         Some((.., known)) => failure.hint(format!("is it '{known}'? 'help' lists all commands")),
         None => failure.hint("'help' lists all commands; '!program' runs one of the system's"),

@@ -22,11 +22,13 @@ mod cli;
 mod clock;
 mod cmd;
 mod compat;
+mod editor;
 mod exit;
 mod hosting;
 mod notice;
 mod output;
 mod parse;
+mod repl;
 mod script;
 mod shell;
 mod token;
@@ -66,6 +68,7 @@ pub fn run() -> ExitCode {
         }
         (None, Some(line), None) => script::line(shell(Mode::Script), &line),
         (None, None, Some(file)) => script::file(shell(Mode::Script), &file),
+        (None, None, None) if is_terminal() => repl::run(shell(Mode::Interactive)),
         (None, None, None) => script::standard_input(shell(Mode::Script)),
         _ => {
             exit::say("xsh: -c, -f and a command exclude each other");
@@ -73,6 +76,12 @@ pub fn run() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// Whether somebody sits there.
+fn is_terminal() -> bool {
+    rustix::termios::isatty(rustix::stdio::stdin())
+        && rustix::termios::isatty(rustix::stdio::stdout())
 }
 
 /// One command, given as our arguments.

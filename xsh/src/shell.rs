@@ -18,6 +18,7 @@ pub(crate) use change::Change;
 pub(crate) use glob::{has_wildcard, matcher};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use journal::{After, Before, Entry, Journal, Undo};
+pub(crate) use path::domain_names;
 pub(crate) use run::{alias_words, file_name, syntax};
 pub(crate) use settings::{SETTINGS, Settings, When};
 pub(crate) use store::Ops;
