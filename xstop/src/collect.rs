@@ -39,7 +39,7 @@ pub struct Options {
     /// How often the counters of visible devices are read; those of others every ten seconds.
     pub interval: Duration,
     /// Looks into ring pages, if that is wanted.
-    pub pages: Option<Box<dyn RingIndices + Send>>,
+    pub pages: Option<Arc<dyn RingIndices + Send + Sync>>,
     /// Told of everything that comes in, before it is part of a snapshot.
     pub recorder: Option<Box<dyn Recorder>>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use xenbus::DomId;
@@ -25,7 +26,7 @@ pub(super) struct Sampler {
     is_outdated: bool,
     interval: Duration,
     visible: Vec<DeviceId>,
-    pages: Option<Box<dyn RingIndices + Send>>,
+    pages: Option<Arc<dyn RingIndices + Send + Sync>>,
     /// The domain whose files these are: only backends in it are in them.
     own: Option<DomId>,
     visible_at: Instant,
@@ -38,7 +39,7 @@ impl Sampler {
     pub(super) fn new(
         root: Root,
         interval: Duration,
-        pages: Option<Box<dyn RingIndices + Send>>,
+        pages: Option<Arc<dyn RingIndices + Send + Sync>>,
     ) -> Self {
         let now = Instant::now();
         Self {

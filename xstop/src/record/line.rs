@@ -48,7 +48,7 @@ pub struct Line {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        with = "node_or_null"
+        deserialize_with = "node_or_null"
     )]
     pub value: Option<Node>,
     /// It is gone.
@@ -63,23 +63,8 @@ pub struct Line {
 }
 
 /// Keeps `null` (may not be read) apart from a missing key.
-mod node_or_null {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    use super::Node;
-
-    pub(super) fn serialize<S: Serializer>(
-        node: &Option<Node>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        node.as_ref().serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Node>, D::Error> {
-        Node::deserialize(deserializer).map(Some)
-    }
+fn node_or_null<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<Node>, D::Error> {
+    Node::deserialize(reader).map(Some)
 }
 
 /// What counted a device.

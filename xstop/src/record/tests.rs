@@ -15,7 +15,7 @@ use xenbus::mirror::Mirrored;
 use xenbus::tree::Field;
 use xenbus::{DomId, StorePath};
 
-use super::line::{Line, SampleLine};
+use super::line::SampleLine;
 use super::value::Node;
 use super::*;
 use crate::collect::{Command, Handle, Options, Recorder as _, Update, start};

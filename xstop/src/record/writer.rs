@@ -103,13 +103,13 @@ impl Writer {
 
 impl Recorder for Writer {
     fn link(&mut self, link: &Link, now: Moment) {
-        let line = LinkLine::of(link);
-        if self.link.as_ref() != Some(&line) {
-            self.link = Some(line.clone());
+        let way = LinkLine::of(link);
+        if self.link.as_ref() != Some(&way) {
+            self.link = Some(way.clone());
             self.write(
                 now,
                 Line {
-                    link: Some(line),
+                    link: Some(way),
                     ..Line::default()
                 },
             );

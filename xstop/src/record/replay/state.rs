@@ -46,31 +46,31 @@ impl State {
         self.is_complete
     }
 
-    pub(super) fn apply(&mut self, line: Line, at: Moment) -> Result<(), String> {
+    pub(super) fn apply(&mut self, step: Line, at: Moment) -> Result<(), String> {
         self.now = at;
-        for (path, node) in line.nodes.into_iter().flatten() {
+        for (path, node) in step.nodes.into_iter().flatten() {
             let path = parse(&path)?;
             let node = node.at(path.clone())?;
             Arc::make_mut(&mut self.nodes).insert(path, Arc::new(node));
         }
-        if let Some(path) = line.path {
+        if let Some(path) = step.path {
             let path = parse(&path)?;
-            let new = match line.value {
-                Some(node) if !line.gone => Some(Arc::new(node.at(path.clone())?)),
+            let new = match step.value {
+                Some(node) if !step.gone => Some(Arc::new(node.at(path.clone())?)),
                 _ => None,
             };
-            self.change(&path, new, at);
+            self.change(&path, new.as_ref(), at);
         }
-        if let Some(sample) = line.sample {
+        if let Some(sample) = step.sample {
             let (id, sample) = sample.read();
             // What has changed before may have brought the device.
             self.settle(at);
             self.builder.sampled(&id, sample, at);
         }
-        if let Some(link) = line.link {
-            self.set_link(link);
+        if let Some(way) = step.link {
+            self.set_link(way);
         }
-        if line.complete {
+        if step.complete {
             self.is_complete = true;
             self.builder.reread();
             self.settle(at);
@@ -81,9 +81,9 @@ impl State {
         Ok(())
     }
 
-    fn change(&mut self, path: &StorePath, new: Option<Arc<Mirrored>>, at: Moment) {
+    fn change(&mut self, path: &StorePath, new: Option<&Arc<Mirrored>>, at: Moment) {
         let nodes = Arc::make_mut(&mut self.nodes);
-        let old = match &new {
+        let old = match new {
             Some(new) => nodes.insert(path.clone(), Arc::clone(new)),
             None => nodes.remove(path),
         };
@@ -93,30 +93,30 @@ impl State {
         let change = NodeChange {
             path,
             old: old.as_deref(),
-            new: new.as_deref(),
+            new: new.map(|new| &**new),
         };
         self.builder.changed(&View::new(&self.nodes), change, at);
     }
 
-    fn set_link(&mut self, line: LinkLine) {
+    fn set_link(&mut self, way: LinkLine) {
         let link = Arc::make_mut(&mut self.link);
         // Whoever made the file could have put anything in.
         let plain = |text: String| xenbus::value::escape(text.as_bytes()).to_string();
-        link.address = plain(line.address);
-        link.daemon = line.daemon.map(|daemon| match daemon.as_str() {
+        link.address = plain(way.address);
+        link.daemon = way.daemon.map(|daemon| match daemon.as_str() {
             "oxenstored" => "oxenstored",
             _ => "xenstored",
         });
-        link.xen_version = line.xen.map(plain);
-        link.scope = line
+        link.xen_version = way.xen.map(plain);
+        link.scope = way
             .domain
             .map_or(Scope::Host, |domain| Scope::Domain(DomId(domain)));
-        let since = line.stale_since.unwrap_or_default();
-        link.stale = line.stale_why.map(|why| Stale {
+        let since = way.stale_since.unwrap_or_default();
+        link.stale = way.stale_why.map(|why| Stale {
             since: Moment(Duration::try_from_secs_f64(since).unwrap_or_default()),
             why: plain(why),
         });
-        link.lost = line.lost;
+        link.lost = way.lost;
     }
 
     fn settle(&mut self, at: Moment) {
