@@ -6,6 +6,7 @@
 
 mod backend;
 mod file;
+mod grant;
 mod indices;
 mod netback;
 mod netdev;
@@ -14,6 +15,7 @@ mod tapdisk;
 
 pub use backend::{BackendFiles, BlockStats, EventStats, Index};
 pub use file::Root;
+pub use grant::GrantedPages;
 pub use indices::{Fill, Occupancy, RingIndices, Words, sample_device, sample_ring};
 pub use netback::{Credit, Napi, NetbackQueue, NetbackRing, RxQueue};
 pub use netdev::NetStats;

@@ -130,7 +130,19 @@ pub fn start(
     options: Options,
     sink: impl FnMut(Update) + Send + 'static,
 ) -> Result<Handle> {
-    let clock = Clock::start();
+    start_with(client, options, Clock::start(), sink)
+}
+
+/// As [`start`], with a clock that somebody else uses, too.
+///
+/// # Errors
+/// If the system refuses a thread.
+pub fn start_with(
+    client: Client,
+    options: Options,
+    clock: Clock,
+    sink: impl FnMut(Update) + Send + 'static,
+) -> Result<Handle> {
     let own = Some(client.clone());
     launch(clock.clone(), own, move |commands, bell, stop| {
         let mut worker = Worker::new(client, options, clock, bell, stop);

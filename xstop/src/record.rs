@@ -12,7 +12,7 @@ mod writer;
 pub use line::{FORMAT, Header, Line, VERSION};
 pub(crate) use replay::Recorded;
 pub use replay::{Timeline, replay};
-pub use writer::Writer;
+pub use writer::{Trouble, Writer};
 
 #[cfg(test)]
 mod tests;

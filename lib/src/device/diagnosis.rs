@@ -130,6 +130,7 @@ pub struct Circumstances {
 /// Everything that is wrong on a host, worst first.
 ///
 /// Without a history nothing has an age: a pattern that would be fine for a moment is then a warning, never critical.
+/// The same holds for a pattern that was there when the history began, until it is old enough to be critical.
 pub fn diagnose(
     host: &Host,
     history: Option<&History>,
@@ -293,7 +294,8 @@ impl<'a> Case<'a> {
         match age {
             None => Some(Severity::Warning),
             Some(age) if age.seen >= thresholds.critical => Some(Severity::Critical),
-            Some(age) if age.seen >= thresholds.warning => Some(Severity::Warning),
+            // What we have not seen begin has lasted for longer than we have looked.
+            Some(age) if age.seen >= thresholds.warning || !age.is_exact => Some(Severity::Warning),
             Some(_) => None,
         }
     }

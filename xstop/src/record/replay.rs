@@ -147,9 +147,10 @@ impl Player {
             let next = [self.reader.next(), self.state.next()];
             let next = next.into_iter().flatten().min();
             let next = next.and_then(|at| self.clock.instant_of(at));
-            let wait = match wants && !is_paused {
-                true => Some(again),
-                false => next.map(|at| at.max(again)),
+            let wait = if wants && !is_paused {
+                Some(again)
+            } else {
+                next.map(|at| at.max(again))
             };
             bell.wait_until(wait);
         }

@@ -195,6 +195,21 @@ fn samples_come_back_as_they_were() {
     }
 }
 
+/// Takes so many bytes.
+struct Full(usize);
+impl std::io::Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.checked_sub(bytes.len()) {
+            Some(left) => self.0 = left,
+            None => return Err(std::io::ErrorKind::StorageFull.into()),
+        }
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
 fn a_full_disk_is_said_and_does_no_harm() {
     let full = std::fs::OpenOptions::new()
@@ -202,19 +217,6 @@ fn a_full_disk_is_said_and_does_no_harm() {
         .open("/dev/full")
         .unwrap();
     assert!(Writer::new(Box::new(full), Duration::ZERO).is_err());
-    struct Full(usize);
-    impl std::io::Write for Full {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            match self.0.checked_sub(bytes.len()) {
-                Some(left) => self.0 = left,
-                None => return Err(std::io::ErrorKind::StorageFull.into()),
-            }
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
     let mut writer = Writer::new(Box::new(Full(200)), Duration::ZERO).unwrap();
     let trouble = writer.trouble();
     let node = Arc::new(Mirrored {

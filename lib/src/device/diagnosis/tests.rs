@@ -112,6 +112,28 @@ fn every_pattern_is_silent_at_first_then_yellow_then_red() {
 }
 
 #[test]
+fn what_was_there_before_anybody_looked_is_a_warning_at_once() {
+    let host = Host::read(&nodes("vbd", "1", "1", &[]));
+    let mut history = History::default();
+    history.observe(&host, Moment::default());
+    let at = |seconds| {
+        let now = Moment(Duration::from_secs(seconds));
+        let circumstances = Circumstances {
+            now,
+            ..Circumstances::default()
+        };
+        brief(&diagnose(&host, Some(&history), &circumstances))
+    };
+    for (seconds, severity) in [
+        (0, Severity::Warning),
+        (29, Severity::Warning),
+        (30, Severity::Critical),
+    ] {
+        assert_eq!(at(seconds), [("backend-driver-missing", severity)]);
+    }
+}
+
+#[test]
 fn what_is_normal_when_short_never_gets_red() {
     for (back, front, more, id) in [
         ("6", "6", &[("b:online", "1")][..], "kept-for-reconnect"),

@@ -57,7 +57,7 @@ pub(super) fn of_domain(
             evidence,
         );
     }
-    if domain.home.known().is_none() || age.is_some_and(|age| age.seen < warning) {
+    if domain.home.known().is_none() || age.is_some_and(|age| age.seen < warning && age.is_exact) {
         return;
     }
     if domain.name.is_missing() && !host.roles.is_infrastructure(domain.id) {
