@@ -5,24 +5,25 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap_complete::Shell;
-use xenbus::cli::ConnectArgs;
 
+use crate::batch::BatchArgs;
 use crate::config::INTERVALS;
+use crate::source::SourceArgs;
 use crate::theme::ThemeName;
 
 /// Shows every frontend, backend and ring of a Xen host, and why a device is stuck
 #[derive(Debug, Parser)]
 #[command(name = "xstop", version)]
 pub struct Cli {
-    /// Where the store is.
+    /// Where everything comes from.
     #[command(flatten)]
-    pub connect: ConnectArgs,
+    pub source: SourceArgs,
 
-    /// Directory in which to look for /sys, /dev/shm and the other files that tell of traffic [default: /]
-    #[arg(long, value_name = "DIR")]
-    pub sysroot: Option<PathBuf>,
+    /// What is wanted without a screen.
+    #[command(flatten)]
+    pub batch: BatchArgs,
 
-    /// Seconds between two readings of counters
+    /// Seconds between two readings of counters, or two samples
     #[arg(short = 'd', long = "delay", value_name = "SECS", value_parser = interval)]
     pub interval: Option<Duration>,
 

@@ -12,9 +12,11 @@ use xenbus::device::history::Moment;
 use crate::model::Snapshot;
 
 pub use devices::DEVICES;
+pub(crate) use devices::class_of;
 pub use domains::DOMAINS;
 pub use findings::FINDINGS;
 pub use rings::{RINGS, RingRow, rings};
+pub(crate) use value::severity_name;
 pub use value::{Unit, Value};
 
 /// A column of a table with rows of this kind.

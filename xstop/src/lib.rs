@@ -10,6 +10,7 @@
 )]
 
 pub mod app;
+pub mod batch;
 pub mod browse;
 pub mod cli;
 pub mod collect;
@@ -19,10 +20,12 @@ pub mod event;
 pub mod filter;
 pub mod glyph;
 pub mod key;
+pub mod metrics;
 pub mod model;
 pub mod record;
 mod save;
 mod screen;
+pub mod source;
 mod terminal;
 pub mod text;
 pub mod theme;
@@ -41,7 +44,10 @@ use config::Config;
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return batch::usage(&error),
+    };
     if cli.print_config {
         return print(&config::template());
     }
@@ -49,6 +55,12 @@ pub fn run() -> ExitCode {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Cli::command(), "xstop", &mut script);
         return print(&String::from_utf8_lossy(&script));
+    }
+    if cli.batch.is_wanted() {
+        return match batch::run(&cli.batch, &cli.source, cli.interval) {
+            Ok(code) => code,
+            Err(error) => report("xstop", &error).into(),
+        };
     }
     let config = match Config::find(cli.config.as_deref()) {
         Ok(config) => config,

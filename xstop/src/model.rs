@@ -25,7 +25,7 @@ pub use builder::{Builder, NodeChange};
 pub use counts::Counts;
 pub use log::{Change, EventLog, LogRow, Shown};
 pub use traffic::{
-    Counter, Kind, Point, RingUse, Sample, Series, Traffic, Unit, UseSource, find_kind,
+    Counter, Kind, Point, RingUse, Sample, Series, Traffic, Unit, UseSource, all_kinds, find_kind,
 };
 
 /// Everything at one moment.
@@ -287,10 +287,12 @@ impl DeviceRow {
         Some(&self.traffic.as_ref()?.rings.get(ring)?.occupancy)
     }
 
-    /// The fullest ring, as a share of its size.
+    /// The fullest ring, as a share of its size. A ring of empty buffers is best when it is full: it does not count.
     pub fn fullest(&self) -> Option<f64> {
-        let rings = &self.traffic.as_ref()?.rings;
-        let shares = rings.iter().filter_map(RingUse::share);
+        let uses = &self.traffic.as_ref()?.rings;
+        let rings = self.rings().iter().zip(uses);
+        let busy = rings.filter(|(ring, _)| !ring.holds_buffers());
+        let shares = busy.filter_map(|(_, usage)| usage.share());
         shares.max_by(f64::total_cmp)
     }
 

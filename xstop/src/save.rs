@@ -60,8 +60,13 @@ fn table<'a, R: 'static>(
     let row = |row: &R| {
         let cells = columns
             .iter()
-            .map(|column| (column.id.to_owned(), (column.get)(scene, row).json()));
+            .map(|column| (column.id.to_owned(), json(&(column.get)(scene, row))));
         Value::Object(cells.collect::<Map<_, _>>())
     };
     rows.map(row).collect()
+}
+
+/// A cell; every one can be told in JSON.
+fn json(value: &column::Value) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }

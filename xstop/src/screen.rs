@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use xenbus::StorePath;
-use xenbus::counters::Root;
 use xenbus::error::{Error, Result};
 
 use crate::app::Settings;
 use crate::app::{App, Effect, Ending, Start};
 use crate::browse::Browser;
 use crate::cli::Cli;
-use crate::collect::{self, Command, Handle, Update};
+use crate::collect::{Command, Handle, Update};
 use crate::config::Config;
 use crate::event::{Event, read_terminal, watch_signals};
 use crate::terminal::{Screen, restore_before_panics};
@@ -31,17 +30,11 @@ const BURST: usize = 1000;
 /// # Errors
 /// What is wrong with an option, the store's address, or the terminal.
 pub(crate) fn run(cli: &Cli, config: &Config) -> Result<Ending> {
-    let client = cli.connect.client()?;
     let (sender, events) = channel();
-    let options = collect::Options {
-        root: cli.sysroot.as_ref().map_or_else(Root::default, Root::new),
-        interval: cli
-            .interval
-            .or_else(|| config.interval())
-            .unwrap_or(Duration::from_secs(1)),
-        ..collect::Options::default()
-    };
-    let interval = options.interval;
+    let interval = cli
+        .interval
+        .or_else(|| config.interval())
+        .unwrap_or(Duration::from_secs(1));
     let app = App::new(
         Start {
             settings: settings(cli, config)?,
@@ -54,7 +47,7 @@ pub(crate) fn run(cli: &Cli, config: &Config) -> Result<Ending> {
         config,
     );
     let told = sender.clone();
-    let handle = collect::start(client.clone(), options, move |update| {
+    let source = cli.source.start(interval, move |update| {
         // Nobody listens any more when it ends.
         drop(told.send(match update {
             Update::Snapshot(snapshot) => Event::Snapshot(snapshot),
@@ -62,10 +55,13 @@ pub(crate) fn run(cli: &Cli, config: &Config) -> Result<Ending> {
         }));
     })?;
     let told = sender.clone();
-    let browser = Browser::start(client, move |browsed| {
-        drop(told.send(Event::Browsed(browsed)));
-    })?;
-    show(app, &sender, &events, &handle, Some(&browser))
+    let browser = match source.client() {
+        Some(client) => Some(Browser::start(client.clone(), move |browsed| {
+            drop(told.send(Event::Browsed(browsed)));
+        })?),
+        None => None,
+    };
+    show(app, &sender, &events, &source, browser.as_ref())
 }
 
 fn settings(cli: &Cli, config: &Config) -> Result<Settings> {

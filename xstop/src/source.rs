@@ -106,15 +106,12 @@ impl SourceArgs {
         };
         let mut kept = None;
         let client = if let Some(mut host) = self.connect.demo_host()? {
-            let directory = match &self.sysroot {
-                Some(directory) => directory.clone(),
-                None => {
-                    let made = TempDir::with_prefix("xstop-demo-")
-                        .map_err(|error| Error::io("make a directory for the demo", error))?;
-                    let path = made.path().to_owned();
-                    kept = Some(made);
-                    path
-                }
+            let directory = if let Some(directory) = &self.sysroot {
+                directory.clone()
+            } else {
+                let made = TempDir::with_prefix("xstop-demo-")
+                    .map_err(|error| Error::io("make a directory for the demo", error))?;
+                kept.insert(made).path().to_owned()
             };
             host.keep_sysroot(&directory)?;
             options.root = Root::new(directory);

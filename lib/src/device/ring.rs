@@ -39,6 +39,12 @@ pub struct Ring {
 }
 
 impl Ring {
+    /// Whether its requests are empty buffers that wait for data, as in the ring towards a guest's network interface:
+    /// such a ring should be full.
+    pub fn holds_buffers(&self) -> bool {
+        self.layout == Layout::NETIF_RX
+    }
+
     /// Whether every page is announced.
     pub fn is_complete(&self) -> bool {
         self.pages

@@ -152,7 +152,7 @@ pub const DEVICES: &[Column<DeviceRow>] = &[
         "fill",
         "FILL",
         Unit::Share,
-        "how full the fullest ring is",
+        "how full the fullest ring of requests is",
         |_, row| Value::number(row.fullest()),
     ),
     column(

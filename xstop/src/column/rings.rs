@@ -150,9 +150,13 @@ pub const RINGS: &[Column<RingRow>] = &[
             },
         },
     ),
-    column("fill", "FILL", Unit::Share, "how full it is", |_, row| {
-        Value::number(row.usage().and_then(RingUse::share))
-    }),
+    column(
+        "fill",
+        "FILL",
+        Unit::Share,
+        "how full it is: of requests under way, or (rx) of buffers that wait for data",
+        |_, row| Value::number(row.usage().and_then(RingUse::share)),
+    ),
     column(
         "req_prod",
         "REQ PROD",

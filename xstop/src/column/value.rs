@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
 use xenbus::device::history::Age;
 use xenbus::device::{Reading, Seen, Severity};
 
@@ -123,17 +124,6 @@ impl Value {
         }
     }
 
-    /// The same for JSON: numbers as numbers, what is not known as `null`.
-    pub fn json(&self) -> serde_json::Value {
-        match self {
-            Self::None | Self::Unknown | Self::Denied => serde_json::Value::Null,
-            Self::Count(count) => (*count).into(),
-            Self::Number(number) => round(*number).into(),
-            Self::Time(age) => seconds(age.seen).into(),
-            other => other.plain().into_owned().into(),
-        }
-    }
-
     /// The order of sorting: what is not known comes first.
     pub fn order(&self, other: &Self) -> Ordering {
         let rank = |value: &Self| match value {
@@ -152,6 +142,19 @@ impl Value {
                     _ => natural(&a.plain(), &b.plain()),
                 },
             })
+    }
+}
+
+/// For JSON: numbers as numbers, what is not known as `null`.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None | Self::Unknown | Self::Denied => serializer.serialize_none(),
+            Self::Count(count) => serializer.serialize_u64(*count),
+            Self::Number(number) => serializer.serialize_f64(round(*number)),
+            Self::Time(age) => serializer.serialize_f64(seconds(age.seen)),
+            other => serializer.serialize_str(&other.plain()),
+        }
     }
 }
 
@@ -222,12 +225,11 @@ mod tests {
     #[test]
     fn what_is_not_known_is_never_a_number() {
         for value in [Value::None, Value::Unknown, Value::Denied] {
-            assert_eq!(
-                (value.json(), value.plain().len()),
-                (serde_json::Value::Null, 0)
-            );
+            let json = serde_json::to_value(&value).unwrap();
+            assert_eq!((json, value.plain().len()), (serde_json::Value::Null, 0));
         }
-        assert_eq!(Value::Number(1.0 / 3.0).json(), serde_json::json!(0.333));
+        let third = serde_json::to_value(Value::Number(1.0 / 3.0)).unwrap();
+        assert_eq!(third, serde_json::json!(0.333));
     }
 
     proptest! {

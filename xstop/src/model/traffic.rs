@@ -13,7 +13,7 @@ use xenbus::device::history::Moment;
 
 use super::Flow;
 
-pub use kinds::{Kind, Unit, find_kind};
+pub use kinds::{Kind, Unit, all_kinds, find_kind};
 pub(super) use metered::Metered;
 pub use sample::Sample;
 pub use series::{Point, Series};

@@ -13,6 +13,28 @@ pub struct Kind {
     pub is_counter: bool,
 }
 
+impl Kind {
+    /// Its name among metrics, without prefix and suffix, and by what its numbers are multiplied there: metrics count
+    /// in bytes, not in sectors.
+    pub fn metric(&self) -> (String, u64) {
+        match self.unit {
+            Unit::Sectors => {
+                let name = self
+                    .id
+                    .replace("rd_sect", "read")
+                    .replace("wr_sect", "written");
+                (format!("{name}_bytes"), 512)
+            }
+            _ => (self.id.to_owned(), 1),
+        }
+    }
+}
+
+/// Every kind.
+pub fn all_kinds() -> &'static [Kind] {
+    KINDS
+}
+
 /// What a number counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unit {
