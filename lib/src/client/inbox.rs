@@ -1,5 +1,7 @@
 //! Bytes that came from a store, cut into messages.
 
+use std::time::{Duration, Instant};
+
 use crate::wire::{HEADER_SIZE, Header, REPLY_MAX};
 
 /// The read half's buffer. It grows only as bytes arrive: a peer that announces much and sends nothing costs nothing.
@@ -8,6 +10,8 @@ pub(super) struct Inbox {
     start: usize,
     end: usize,
     usual: usize,
+    /// When the first bytes of the message came of which a part is there.
+    amid_since: Option<Instant>,
 }
 
 impl Inbox {
@@ -18,6 +22,7 @@ impl Inbox {
             start: 0,
             end: 0,
             usual: usual.max(HEADER_SIZE),
+            amid_since: None,
         }
     }
 
@@ -49,6 +54,20 @@ impl Inbox {
     /// # Errors
     /// The length that a header claims, if no reply can be so long: the stream is out of step.
     pub(super) fn next(&mut self) -> Result<Option<(Header, &[u8])>, u32> {
+        let Some((header, end)) = self.whole()? else {
+            if self.is_amid() {
+                self.amid_since.get_or_insert_with(Instant::now);
+            }
+            return Ok(None);
+        };
+        let body = self.start + HEADER_SIZE;
+        self.start = end;
+        self.amid_since = None;
+        Ok(Some((header, &self.buffer[body..end])))
+    }
+
+    /// The header of the next message and where that ends, if all of it is there.
+    fn whole(&self) -> Result<Option<(Header, usize)>, u32> {
         let Some(head) = self.buffer[self.start..self.end].first_chunk::<HEADER_SIZE>() else {
             return Ok(None);
         };
@@ -57,12 +76,13 @@ impl Inbox {
         if length > REPLY_MAX {
             return Err(header.len);
         }
-        let body = self.start + HEADER_SIZE;
-        if self.end - body < length {
-            return Ok(None);
-        }
-        self.start = body + length;
-        Ok(Some((header, &self.buffer[body..body + length])))
+        let end = self.start + HEADER_SIZE + length;
+        Ok((end <= self.end).then_some((header, end)))
+    }
+
+    /// For how long part of a message has been there without the rest.
+    pub(super) fn amid_for(&self) -> Option<Duration> {
+        self.amid_since.map(|since| since.elapsed())
     }
 
     /// Whether part of a message is there.

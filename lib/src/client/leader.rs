@@ -47,10 +47,16 @@ impl Connection {
         answer.ok_or(Failure::TimedOut)
     }
 
-    /// Gives a request up after its deadline. A device's open file is discarded: its one request is still under way.
-    pub(super) fn give_up(&self, id: ReqId) {
+    /// Gives a request up after its deadline, `timeout`. A device's open file is discarded: its one request is still
+    /// under way. So is a stream in the middle of a message that does not end: it would swallow every further answer.
+    pub(super) fn give_up(&self, id: ReqId, timeout: Duration) {
         let mut state = self.lock();
         state.slots.abandon(id);
+        let amid = state.inbox.as_ref().and_then(Inbox::amid_for);
+        if amid.is_some_and(|amid| amid >= timeout) {
+            let what = "a message that does not end";
+            self.lose(&mut state, Lost::Protocol(what.into()));
+        }
         if self.traits.in_flight == InFlight::One && state.lost.is_none() {
             self.lose(
                 &mut state,

@@ -96,7 +96,7 @@ impl Ticket {
         let path = self.subject.to_string();
         match failure {
             Failure::TimedOut => {
-                self.connection.give_up(self.id);
+                self.connection.give_up(self.id, self.timeout);
                 Error::TimedOut {
                     op: self.op,
                     path,

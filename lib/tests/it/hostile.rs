@@ -41,6 +41,25 @@ fn a_reply_that_announces_4_gib_is_an_error_at_once() {
 }
 
 #[test]
+fn a_reply_that_does_not_end_costs_a_deadline_and_swallows_no_others() {
+    let client = client_with(Duration::from_millis(200), move |number, mut peer: Peer| {
+        if number == 0 {
+            let request = peer.next().unwrap();
+            let mut endless = message(Op::READ, request.header.req_id, b"a little");
+            endless[12..16].copy_from_slice(&(1u32 << 20).to_ne_bytes());
+            peer.send(&endless);
+        }
+        peer.echo();
+    });
+    let error = client.read(&path("/first")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let start = std::time::Instant::now();
+    while client.read(&path("/again")).is_err() {
+        assert!(start.elapsed() < PATIENCE, "the connection is stuck");
+    }
+}
+
+#[test]
 fn a_reply_may_be_as_long_as_a_mebibyte() {
     let long = first_answer(|req_id| message(Op::READ, req_id, &vec![7; 1 << 20])).unwrap();
     assert_eq!(long.len(), 1 << 20);
