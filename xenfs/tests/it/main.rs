@@ -6,6 +6,7 @@ mod argv;
 mod cli;
 mod count;
 mod daemon;
+mod hurt;
 mod mount;
 mod mount8;
 mod ops;
