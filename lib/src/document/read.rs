@@ -36,7 +36,10 @@ impl Document {
         } else {
             serde_yaml::from_slice(bytes).map_err(wrong)?
         };
-        raw.check()
+        raw.check().map_err(|error| match error {
+            Error::Invalid { .. } => error,
+            other => wrong(other),
+        })
     }
 
     /// Reads a document, not more than [`INPUT_MAX`] bytes.

@@ -2,6 +2,9 @@
 //! `lib/fuzz` and by an ordinary test that feeds them the committed corpora.
 
 // With their paths: without, the fuzz targets, which include this file from afar, would look elsewhere.
+#[cfg(feature = "document")]
+#[path = "targets/document.rs"]
+mod document;
 #[path = "targets/ring.rs"]
 mod ring;
 #[path = "targets/store.rs"]
@@ -15,6 +18,8 @@ use xenbus::value::{escape, unescape};
 use xenbus::wire::{Errno, HEADER_SIZE, Header, Op, PAYLOAD_MAX, Payload, strings};
 use xenbus::{Perms, StorePath};
 
+#[cfg(feature = "document")]
+pub use document::document;
 pub use ring::ring;
 pub use store::store;
 
@@ -30,6 +35,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("address", address),
     ("store", store),
     ("ring", ring),
+    #[cfg(feature = "document")]
+    ("document", document),
 ];
 
 /// Headers round-trip, and whatever is in one can be shown.

@@ -63,9 +63,17 @@ impl Real {
         self.connect_all();
     }
 
-    /// Whether the daemon has died.
-    pub(super) fn is_dead(&self) -> bool {
-        UnixStream::connect(self.daemon.socket()).is_err()
+    /// Whether the daemon has died. It closes one connection on its own, never several at once: then it is dying, and
+    /// its listener may be there a moment longer.
+    pub(super) fn is_dead(&self, certainly: bool) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let refused = UnixStream::connect(self.daemon.socket()).is_err();
+            if refused || !certainly || Instant::now() > deadline {
+                return refused;
+            }
+            std::thread::yield_now();
+        }
     }
 
     fn connect_all(&mut self) {

@@ -156,7 +156,8 @@ impl Comparison {
                 .as_ref()
                 .map(|(conn, _, op, payload)| (*conn, *op, &payload[..])),
         };
-        if theirs.values().any(|seen| seen.closed) && real.is_dead() {
+        let closed = theirs.values().filter(|seen| seen.closed).count();
+        if closed > 0 && real.is_dead(closed > 1) {
             return self.freedoms.explains_death(&context).map(|()| false);
         }
         self.compare(&context, &theirs, &ours)?;
