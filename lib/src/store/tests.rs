@@ -144,6 +144,10 @@ impl Desk {
                 let Seen::Reply(replied, tx_id, text) = seen else {
                     return None;
                 };
+                // oxenstored does not look at the transaction of these, nor echo it.
+                let is_dropped =
+                    self.core.world.rules.oxenstored && matches!(op, Op::WATCH | Op::UNWATCH);
+                let tx = if is_dropped { 0 } else { tx };
                 assert_eq!((*to, *tx_id), (from, TxId(tx)));
                 if *replied == Op::ERROR {
                     return Some(text.strip_suffix("\\x00").unwrap().to_owned());

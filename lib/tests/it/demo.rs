@@ -1,6 +1,7 @@
 //! The simulated host.
 
 mod broken;
+mod manual;
 mod shipped;
 mod sysroot;
 mod timeline;

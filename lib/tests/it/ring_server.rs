@@ -1,5 +1,7 @@
 //! The embedded store as the other end of a domain's ring.
 
+mod foreign;
+
 use std::sync::atomic::Ordering::{Acquire, SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

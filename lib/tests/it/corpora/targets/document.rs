@@ -33,6 +33,10 @@ pub fn document(data: &[u8]) {
         assert_eq!(moved.moved(document.root()).ok().as_ref(), Some(&document));
     }
     for mode in [Mode::Merge, Mode::Replace] {
-        assert!(Plan::between(&document, &document, mode).changes().is_empty());
+        assert!(
+            Plan::between(&document, &document, mode)
+                .changes()
+                .is_empty()
+        );
     }
 }
