@@ -76,7 +76,8 @@ pub fn meaning(path: &StorePath, value: &[u8]) -> Option<String> {
     let brief = says.split(" (").next().unwrap_or_default();
     let repeats = brief.split(' ').any(|word| word.as_bytes() == value);
     let is_flag = matches!(brief, "yes" | "no");
-    (!value.is_empty() && !repeats && !is_flag).then(|| brief.to_owned())
+    let is_brief = brief.split(' ').count() <= 3;
+    (!value.is_empty() && !repeats && !is_flag && is_brief).then(|| brief.to_owned())
 }
 
 /// How much a ring holds: "256", "1024/2048 B" for both ways, or why that is not known.

@@ -112,7 +112,7 @@ pub(super) const COLUMNS: &[Column<FindingRow>] = &[
         "finding",
         "Finding",
         Left,
-        (16, 24),
+        (16, 28),
         0,
         |scene, row, width| {
             let role = severity_role(Some(row.finding.severity));

@@ -1,0 +1,12 @@
+//! The dashboard as its users meet it.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod hostile;
+mod manual;
+mod navigation;
+mod pty;
+mod rig;
+mod screens;
+mod styles;
+mod sweep;
