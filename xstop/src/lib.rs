@@ -26,7 +26,7 @@ pub mod record;
 mod save;
 mod screen;
 pub mod source;
-mod terminal;
+pub mod terminal;
 pub mod text;
 pub mod theme;
 pub mod units;

@@ -19,7 +19,7 @@ use crossterm::terminal::{
 use crossterm::{execute, queue};
 use ratatui::Frame;
 
-pub(crate) use panic::restore_before_panics;
+pub use panic::restore_before_panics;
 
 use backend::Quiet;
 
@@ -33,7 +33,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 static SENDING: Mutex<()> = Mutex::new(());
 
 /// The screen. Dropping it gives the terminal back.
-pub(crate) struct Screen {
+pub struct Screen {
     terminal: ratatui::Terminal<Quiet<BufWriter<Stdout>>>,
     has_mouse: bool,
 }
@@ -43,7 +43,7 @@ impl Screen {
     ///
     /// # Errors
     /// If standard output is no terminal, or it fails.
-    pub(crate) fn take(has_mouse: bool) -> io::Result<Self> {
+    pub fn take(has_mouse: bool) -> io::Result<Self> {
         let output = BufWriter::with_capacity(FRAME, io::stdout());
         let mut screen = Self {
             terminal: ratatui::Terminal::new(Quiet::new(output))?,
@@ -75,7 +75,7 @@ impl Screen {
     ///
     /// # Errors
     /// If the terminal fails.
-    pub(crate) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         let _sending = sending();
         // After a panic the terminal belongs to its message.
         if TAKEN.load(Ordering::SeqCst) {
@@ -88,7 +88,7 @@ impl Screen {
     ///
     /// # Errors
     /// If the terminal fails.
-    pub(crate) fn clear(&mut self) -> io::Result<()> {
+    pub fn clear(&mut self) -> io::Result<()> {
         let _sending = sending();
         self.terminal.clear()
     }
@@ -98,7 +98,7 @@ impl Screen {
     /// # Errors
     /// If the terminal fails.
     #[expect(clippy::unused_self, reason = "whoever has the screen may send")]
-    pub(crate) fn send(&mut self, sequence: &str) -> io::Result<()> {
+    pub fn send(&mut self, sequence: &str) -> io::Result<()> {
         let _sending = sending();
         let mut output = io::stdout();
         output.write_all(sequence.as_bytes())?;
@@ -109,7 +109,7 @@ impl Screen {
     ///
     /// # Errors
     /// If the terminal fails.
-    pub(crate) fn set_mouse(&mut self, is_on: bool) -> io::Result<()> {
+    pub fn set_mouse(&mut self, is_on: bool) -> io::Result<()> {
         let _sending = sending();
         self.has_mouse = is_on;
         if is_on {
@@ -123,7 +123,7 @@ impl Screen {
     ///
     /// # Errors
     /// If the terminal fails.
-    pub(crate) fn suspend(&mut self) -> io::Result<()> {
+    pub fn suspend(&mut self) -> io::Result<()> {
         restore();
         // The whole process stops here, all its threads with it.
         signal_hook::low_level::raise(signal_hook::consts::SIGSTOP)?;

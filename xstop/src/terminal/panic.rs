@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// From now on a panic in any thread restores the terminal, prints its message, and then calls `told` with the
 /// thread's name.
-pub(crate) fn restore_before_panics(told: impl Fn(String) + Send + Sync + 'static) {
+pub fn restore_before_panics(told: impl Fn(String) + Send + Sync + 'static) {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let until = Instant::now() + PATIENCE;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod hostile;
-mod manual;
+
 mod navigation;
 mod pty;
 mod rig;

@@ -150,7 +150,7 @@ impl Rig {
         let old = self.node(&at);
         self.nodes.insert(at.clone(), value.as_ref().to_vec());
         let new = self.node(&at);
-        self.tell(&at, old, new);
+        self.tell(&at, old.as_ref(), new.as_ref());
     }
 
     /// Removes a node that has no children.
@@ -158,19 +158,19 @@ impl Rig {
         let at = path(at);
         let old = self.node(&at);
         self.nodes.remove(&at);
-        self.tell(&at, old, None);
+        self.tell(&at, old.as_ref(), None);
     }
 
-    fn tell(&mut self, at: &StorePath, old: Option<Arc<Mirrored>>, new: Option<Arc<Mirrored>>) {
+    fn tell(&mut self, at: &StorePath, old: Option<&Arc<Mirrored>>, new: Option<&Arc<Mirrored>>) {
         let change = NodeChange {
             path: at,
-            old: old.as_deref(),
-            new: new.as_deref(),
+            old: old.map(AsRef::as_ref),
+            new: new.map(AsRef::as_ref),
         };
         self.builder.changed(&self.nodes, change, self.now);
         for top in self.followed.clone() {
             if at.is_within(&top) {
-                let news = News::Changed(vec![(at.clone(), new.clone())]);
+                let news = News::Changed(vec![(at.clone(), new.cloned())]);
                 self.update(Event::Browsed(Browsed { top, news }));
             }
         }

@@ -40,7 +40,7 @@ fn every_view_is_as_it_was_at_four_sizes() {
         let mut screens = String::new();
         for size in SIZES {
             let screen = rig(ThemeName::Mono, size, keys).screen();
-            screens.push_str(&format!("== {} x {}\n{screen}\n", size.0, size.1));
+            screens = format!("{screens}== {} x {}\n{screen}\n", size.0, size.1);
         }
         insta::assert_snapshot!(name, screens);
     }
@@ -54,7 +54,8 @@ fn colours_change_no_text_and_are_as_they_were() {
             let mono = rig(ThemeName::Mono, size, keys);
             let ansi = rig(ThemeName::Ansi, size, keys).draw();
             assert_eq!(lines(&mono.draw()), lines(&ansi), "{name}");
-            screens.push_str(&format!("== {} x {}\n{}\n", size.0, size.1, styles(&ansi)));
+            let styles = styles(&ansi);
+            screens = format!("{screens}== {} x {}\n{styles}\n", size.0, size.1);
         }
         insta::assert_snapshot!(format!("{name}-ansi"), screens);
     }
