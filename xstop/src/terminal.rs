@@ -97,7 +97,6 @@ impl Screen {
     ///
     /// # Errors
     /// If the terminal fails.
-    #[expect(clippy::unused_self, reason = "whoever has the screen may send")]
     pub fn send(&mut self, sequence: &str) -> io::Result<()> {
         let _sending = sending();
         let mut output = io::stdout();

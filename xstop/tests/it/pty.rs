@@ -51,7 +51,7 @@ impl Session {
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (sender, output) = channel();
         std::thread::spawn(move || {
-            let mut buffer = [0; 65_536];
+            let mut buffer = [0; 8192];
             while let Ok(count) = reader.read(&mut buffer) {
                 if count == 0 || sender.send(buffer[..count].to_vec()).is_err() {
                     break;
@@ -80,7 +80,12 @@ impl Session {
                     self.parser.process(&bytes);
                     self.sent.extend(bytes);
                 }
-                Err(_) => panic!("{what} did not happen; the screen:\n{}", self.screen()),
+                Err(error) => {
+                    panic!(
+                        "{what} did not happen ({error}); the screen:\n{}",
+                        self.screen()
+                    )
+                }
             }
         }
     }
