@@ -80,8 +80,10 @@ fn status(shell: &mut Shell) -> Outcome {
         match open {
             Some(open) => writeln!(
                 shell.out,
-                "transaction {} with {} changes is open",
-                open.id, open.changes
+                "transaction {} is open, with {} change{}",
+                open.id,
+                open.changes,
+                if open.changes == 1 { "" } else { "s" }
             )?,
             None => writeln!(shell.out, "no transaction is open")?,
         }

@@ -185,7 +185,7 @@ fn rm(shell: &mut Shell, args: &Args) -> Outcome {
             Err(error) => return Err(error.into()),
         };
         if names > 0 && !recursive {
-            return Err(Failure::usage(format!("rm: {path} has {names} children"))
+            return Err(Failure::usage(format!("rm: {path} has children"))
                 .hint("-r removes it with all below it"));
         }
         children += names;

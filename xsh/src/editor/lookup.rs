@@ -3,7 +3,8 @@
 //! Every list that is kept has a watch; a list whose watch has told of anything is asked again. Where the store refuses
 //! the watch, a list is believed for [`BELIEF`].
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,6 +41,8 @@ pub(crate) struct Lookup {
 #[derive(Default)]
 struct Known {
     lists: BTreeMap<StorePath, List>,
+    /// Lists that are asked for already.
+    asked: BTreeSet<StorePath>,
     values: BTreeMap<StorePath, (Instant, Option<Vec<u8>>)>,
     domains: Option<(Instant, Domains)>,
 }
@@ -54,11 +57,16 @@ struct List {
     children: Children,
     at: Instant,
     watch: Option<Watch>,
+    /// Whether the watch has told of anything.
+    is_stale: Cell<bool>,
 }
 
 impl List {
     fn is_true(&self) -> bool {
-        match &self.watch {
+        if self.is_stale.get() {
+            return false;
+        }
+        let is_true = match &self.watch {
             None => self.at.elapsed() < BELIEF,
             Some(watch) => loop {
                 match watch.try_next() {
@@ -67,7 +75,9 @@ impl List {
                     _ => break false,
                 }
             },
-        }
+        };
+        self.is_stale.set(!is_true);
+        is_true
     }
 }
 
@@ -91,11 +101,14 @@ impl Lookup {
 
     /// The children of a node, if they are known; asks for them in any case when they are not.
     pub(super) fn known_children(&self, path: &StorePath) -> Option<Arc<Vec<Child>>> {
-        if let Some(list) = self.lock().list(path) {
+        let mut known = self.lock();
+        if let Some(list) = known.list(path) {
             return list.children.clone();
         }
-        self.ask(Ask::Children(path.clone(), None));
-        None
+        if known.asked.insert(path.clone()) {
+            self.ask(Ask::Children(path.clone(), None));
+        }
+        known.last_children(path)
     }
 
     /// The children of a node; waits for them, not past `deadline`. `None`: not known in time, or no such node.
@@ -106,9 +119,9 @@ impl Lookup {
         let (done, wait) = channel();
         self.ask(Ask::Children(path.clone(), Some(done)));
         let patience = deadline.saturating_duration_since(Instant::now());
-        // The answer may come later; it is kept then.
+        // The answer may come later and is kept then; what was true a moment ago is better than nothing.
         let _ = wait.recv_timeout(patience);
-        self.lock().lists.get(path)?.children.clone()
+        self.lock().last_children(path)
     }
 
     /// Whether a node is there, as far as that is known.
@@ -188,11 +201,13 @@ impl Lookup {
 
 impl Known {
     /// The list of a node that is known to be true.
-    fn list(&mut self, path: &StorePath) -> Option<&List> {
-        if self.lists.get(path).is_some_and(|list| !list.is_true()) {
-            self.lists.remove(path);
-        }
-        self.lists.get(path)
+    fn list(&self, path: &StorePath) -> Option<&List> {
+        self.lists.get(path).filter(|list| list.is_true())
+    }
+
+    /// The children of a node as they were when they were asked for last.
+    fn last_children(&self, path: &StorePath) -> Children {
+        self.lists.get(path)?.children.clone()
     }
 }
 
@@ -211,8 +226,9 @@ fn answer(client: &Client, known: &Mutex<Known>, asked: &Receiver<Ask>) {
                             known.lists.remove(&oldest);
                         }
                     }
-                    known.lists.insert(path, list);
+                    known.lists.insert(path.clone(), list);
                 }
+                lock().asked.remove(&path);
                 if let Some(done) = done {
                     // Whoever asked may have lost patience.
                     let _ = done.send(());
@@ -269,5 +285,6 @@ fn list(client: &Client, path: &StorePath) -> List {
         children,
         at: Instant::now(),
         watch,
+        is_stale: Cell::new(false),
     }
 }

@@ -143,7 +143,9 @@ pub(super) fn step(path: &StorePath, name: &[u8]) -> Result<StorePath, Failure> 
     }
     // For the error.
     let mut whole = path.as_bytes().to_vec();
-    whole.push(b'/');
+    if !path.is_root() {
+        whole.push(b'/');
+    }
     whole.extend_from_slice(name);
     match StorePath::parse(whole) {
         Ok(path) => Ok(path),

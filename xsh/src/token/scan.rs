@@ -103,18 +103,23 @@ impl Scanner<'_> {
             .is_none_or(|b| b.is_ascii_whitespace() || b";|&#".contains(b))
     }
 
-    /// A program after `|`, quoted as a shell quotes: up to `;`, `&&`, a newline, or `||`.
+    /// A program after `|`, quoted as a shell quotes: up to `;`, `&&`, a newline, or `||` outside of parentheses.
     fn pipeline(&mut self) -> Vec<u8> {
         let start = self.at;
         let mut quote = None;
+        let mut depth = 0_usize;
         while let Some(&byte) = self.text.get(self.at) {
             let next = self.text.get(self.at + 1);
             match (quote, byte) {
                 (Some(b'\''), b'\'') | (Some(b'"'), b'"') => quote = None,
                 (None, b'\'' | b'"') => quote = Some(byte),
                 (None | Some(b'"'), b'\\') => self.at += usize::from(next.is_some()),
-                (None, b';' | b'\n') => break,
-                (None, b'&' | b'|') if next == Some(&byte) => break,
+                (None, b'(') => depth += 1,
+                (None, b')') => depth = depth.saturating_sub(1),
+                (None, b';' | b'\n') if depth == 0 => break,
+                (None, b'&' | b'|') if next == Some(&byte) && depth == 0 => break,
+                // Both bytes of an operator that belongs to the program.
+                (None, b'&' | b'|') if next == Some(&byte) => self.at += 1,
                 _ => {}
             }
             self.at += 1;

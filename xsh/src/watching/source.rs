@@ -29,7 +29,7 @@ const QUEUE: usize = 4096;
 /// The events of one watch.
 pub(crate) struct Source {
     path: StorePath,
-    depth: Option<u32>,
+    options: SourceOptions,
     bell: Bell,
     kind: Kind,
     ready: VecDeque<Seen>,
@@ -77,7 +77,7 @@ impl Source {
         };
         Ok(Self {
             path: path.clone(),
-            depth: options.depth,
+            options,
             bell,
             kind,
             ready,
@@ -134,9 +134,12 @@ impl Source {
                 let path = self.path.to_string();
                 return Some(match watch.try_next() {
                     Ok(None) => return None,
+                    Ok(Some(WatchEvent::Initial)) if self.options.initial => {
+                        Seen::about(SeenKind::Fired, path)
+                    }
                     Ok(Some(WatchEvent::Changed(path))) => {
                         let below = path.depth().saturating_sub(self.path.depth());
-                        if self.depth.is_some_and(|most| below > most as usize) {
+                        if self.options.depth.is_some_and(|most| below > most as usize) {
                             continue;
                         }
                         Seen::about(SeenKind::Fired, path.to_string())

@@ -18,7 +18,7 @@ pub(crate) struct Serve {
     child: Child,
     stderr: BufReader<ChildStderr>,
     socket: PathBuf,
-    _directory: tempfile::TempDir,
+    directory: Option<tempfile::TempDir>,
 }
 
 impl Serve {
@@ -35,12 +35,23 @@ impl Serve {
 
     /// As [`Serve::start_by`], on the socket `s` of a directory.
     pub(crate) fn start_in(
-        mut command: Command,
+        command: Command,
         options: &[&str],
         directory: tempfile::TempDir,
     ) -> Self {
         let socket = directory.path().join("s");
-        command.arg("serve").arg("--socket").arg(&socket);
+        let mut serve = Self::start_on(command, options, &socket);
+        serve.directory = Some(directory);
+        serve
+    }
+
+    /// As [`Serve::start`], on a socket in a directory of the caller's.
+    pub(crate) fn start_at(socket: &Path, options: &[&str]) -> Self {
+        Self::start_on(xsh(), options, socket)
+    }
+
+    fn start_on(mut command: Command, options: &[&str], socket: &Path) -> Self {
+        command.arg("serve").arg("--socket").arg(socket);
         let mut child = command
             .args(options)
             .stderr(Stdio::piped())
@@ -50,8 +61,8 @@ impl Serve {
         let mut serve = Self {
             child,
             stderr: BufReader::new(stderr),
-            socket,
-            _directory: directory,
+            socket: socket.to_owned(),
+            directory: None,
         };
         assert_eq!(
             serve.line(),
