@@ -113,7 +113,7 @@ impl Rings {
         }
         for keys in class.rings {
             for (place, folder, suffix) in folders(keys, front, &queues) {
-                list.extend(read_ring(keys, place, &folder, &suffix, abi));
+                list.extend(read_ring(keys, place, front, &folder, &suffix, abi));
             }
         }
         Self { queues, abi, list }
@@ -227,12 +227,13 @@ fn is_announced(keys: &RingKeys, folder: &Folder<'_>) -> bool {
 fn read_ring(
     keys: &RingKeys,
     place: Place,
+    front: &Folder<'_>,
     folder: &Folder<'_>,
     suffix: &str,
     abi: Abi,
 ) -> Option<Ring> {
     let (pages, references) = match keys.reference {
-        Reference::Grants(key) => read_pages(key, folder)?,
+        Reference::Grants(key) => read_pages(key, front, folder)?,
         Reference::Grant(key) => one(&grant(folder, &format!("{key}{suffix}")))?,
         Reference::Frame(key) => one(&frame(folder, &format!("{key}{suffix}")))?,
         Reference::GrantOrFrame(grant_key, frame_key) => {
@@ -280,19 +281,28 @@ fn one(reference: &Reading<PageReference>) -> Option<(Reading<u32>, Vec<PageRefe
 }
 
 /// A ring of several pages (`io/blkif.h`): `ring-page-order` n means 2^n pages, `num-ring-pages` the number itself.
-fn read_pages(key: &str, folder: &Folder<'_>) -> Option<(Reading<u32>, Vec<PageReference>)> {
-    let pages = folder
-        .read("ring-page-order", |value| {
-            reading::decimal32(value, MAX_PAGES.ilog2()).map(|order| 1 << order)
-        })
-        .or(|| {
-            folder.read("num-ring-pages", |value| {
-                match reading::decimal32(value, MAX_PAGES)? {
-                    0 => Err("is out of range"),
-                    pages => Ok(pages),
-                }
-            })
-        });
+/// With several queues Linux' frontend writes the order once, beside their directories.
+fn read_pages(
+    key: &str,
+    front: &Folder<'_>,
+    folder: &Folder<'_>,
+) -> Option<(Reading<u32>, Vec<PageReference>)> {
+    let order = |value: &[u8]| reading::decimal32(value, MAX_PAGES.ilog2()).map(|order| 1 << order);
+    let number = |value: &[u8]| match reading::decimal32(value, MAX_PAGES)? {
+        0 => Err("is out of range"),
+        pages => Ok(pages),
+    };
+    let is_queue = folder.path() != front.path();
+    let mut pages = folder.read("ring-page-order", order);
+    if pages.is_missing() {
+        pages = folder.read("num-ring-pages", number);
+    }
+    if pages.is_missing() && is_queue {
+        pages = front.read("ring-page-order", order);
+    }
+    if pages.is_missing() && is_queue {
+        pages = front.read("num-ring-pages", number);
+    }
     let pages = match pages {
         Reading::Missing => Reading::Known(1),
         other => other,

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod batch;
+mod daemons;
+mod host;
 mod hostile;
-
 mod navigation;
+mod prometheus;
 mod pty;
 mod rig;
 mod screens;

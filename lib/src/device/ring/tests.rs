@@ -71,6 +71,25 @@ fn several_pages_are_counted_by_order_or_by_number() {
 }
 
 #[test]
+fn the_order_of_all_queues_pages_is_beside_their_directories() {
+    let mut keys = vec![("multi-queue-num-queues", "2"), ("ring-page-order", "1")];
+    keys.extend([
+        ("queue-0/ring-ref0", "20"),
+        ("queue-0/ring-ref1", "21"),
+        ("queue-1/ring-ref0", "22"),
+        ("queue-1/ring-ref1", "23"),
+    ]);
+    let (rings, notes) = rings("vbd", &keys);
+    let references: Vec<_> = rings.list.iter().map(grants).collect();
+    assert_eq!(references, [[20, 21], [22, 23]]);
+    for ring in &rings.list {
+        assert_eq!(ring.capacity, Capacity::Requests(64));
+        assert!(ring.is_complete());
+    }
+    assert!(notes.is_empty());
+}
+
+#[test]
 fn queues_have_directories_and_split_event_channels() {
     let mut keys = vec![("multi-queue-num-queues", "2"), ("ctrl-ring-ref", "9")];
     keys.extend([
