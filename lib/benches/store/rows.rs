@@ -63,6 +63,7 @@ pub(crate) const ROWS: &[Row] = &[
         pipelined(s, 30_000, Op::DIRECTORY, b"/bench/list\0")
     }),
     row("transaction", transactions),
+    row("transaction, 16 clients", many_transactions),
     row("64 clients, read", many_clients),
     row("1000 watchers, event", fan_out),
     row("create tree, node", create_tree),
@@ -166,6 +167,36 @@ pub(crate) fn transaction(raw: &mut Raw, node: &str) {
     let write = format!("{node}\0a value of 20 bytes.");
     raw.ask(Op::WRITE, number, write.as_bytes());
     raw.ask(Op::TRANSACTION_END, number, b"T\0");
+}
+
+/// Transactions of clients on nodes of their own, all under way at once.
+fn many_transactions(subject: &mut Subject) -> Sample {
+    const CLIENTS: usize = 16;
+    const ROUNDS: usize = 100;
+    prepare(&mut subject.raw);
+    let mut clients: Vec<Raw> = (0..CLIENTS)
+        .map(|_| Raw::connect(subject.socket()))
+        .collect();
+    measured(subject, CLIENTS * ROUNDS, |_| {
+        for _ in 0..ROUNDS {
+            for client in &mut clients {
+                client.send(&request(Op::TRANSACTION_START, 0, b"\0"));
+            }
+            for (place, client) in clients.iter_mut().enumerate() {
+                let number = client.receive(Op::TRANSACTION_START);
+                let number = String::from_utf8_lossy(&number);
+                let number = number.trim_end_matches('\0').parse().unwrap();
+                let node = format!("/bench/list/child{place}\0");
+                client.send(&request(Op::READ, number, node.as_bytes()));
+                let write = format!("{node}a value of 20 bytes.");
+                client.send(&request(Op::WRITE, number, write.as_bytes()));
+                client.send(&request(Op::TRANSACTION_END, number, b"T\0"));
+            }
+            for client in &mut clients {
+                client.expect(3);
+            }
+        }
+    })
 }
 
 fn many_clients(subject: &mut Subject) -> Sample {

@@ -37,19 +37,24 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts the host. All devices are connected when this returns.
+    /// Starts the host. All devices that can be are connected when this returns. It writes nothing to standard error:
+    /// what goes wrong is told by [`Host::trouble`].
     ///
     /// # Errors
-    /// When the system refuses a thread or a socket.
+    /// When the system refuses a thread or a socket, or the scenario asks for what cannot be (a driver domain that
+    /// serves more than its quota allows).
     pub fn start(scenario: &Scenario) -> Result<Self> {
-        Self::start_on(scenario, StoreOptions::default())
+        let mut options = StoreOptions::default();
+        options.log = Arc::new(|_| {});
+        Self::start_on(scenario, options)
     }
 
-    /// Starts the host on a store with these options.
+    /// Starts the host on a store with these options; what goes wrong later is logged there, too.
     ///
     /// # Errors
     /// As [`Host::start`].
     pub fn start_on(scenario: &Scenario, options: StoreOptions) -> Result<Self> {
+        let log = Arc::clone(&options.log);
         let server = Server::start(options)?;
         let stop = Stop::default();
         let (sender, notices) = channel();
@@ -65,6 +70,7 @@ impl Host {
         let told = Arc::clone(&trouble);
         let toolstack = spawn("demo toolstack", move || {
             toolstack.live(&notices, &advances, |error| {
+                log(&format!("the simulated toolstack: {error}"));
                 let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
                 told.get_or_insert(error);
             });

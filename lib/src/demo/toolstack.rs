@@ -137,7 +137,9 @@ impl Toolstack {
             tree.given(node)?;
         }
         tree.write(&toolstack.client)?;
-        if toolstack.scenario.host.domain_0 {
+        // Its drivers would only look at what is not theirs to move, if nobody else has any.
+        let lives = toolstack.scenario.domains.iter().any(|d| !d.prebuilt);
+        if toolstack.scenario.host.domain_0 && lives {
             toolstack.run_kernel(DomId::DOM0)?;
         }
         for index in 0..toolstack.scenario.domains.len() {

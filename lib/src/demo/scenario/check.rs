@@ -17,6 +17,8 @@ const MEMORY_MAX: u32 = 1 << 24;
 const TEXT_MAX: usize = 256;
 /// Domains that live: each is a client of the store with a thread.
 const LIVING_MAX: usize = 200;
+/// Devices that a driver domain can serve: each has up to 40 nodes there.
+const SERVED_MAX: usize = 25;
 /// Seconds: ten times a second at most, once a day at least.
 const EVERY: std::ops::RangeInclusive<f64> = 0.1..=86_400.0;
 
@@ -35,6 +37,11 @@ pub(super) fn check(scenario: &Scenario, origin: &[usize]) -> Check {
             .within("domains")?;
         names.add(domain);
     }
+    for (domain, place) in domains.iter().zip(origin) {
+        serves_few(domains, &domain.name)
+            .within(*place)
+            .within("domains")?;
+    }
     for (place, node) in scenario.nodes.iter().enumerate() {
         is_node(&node.path)
             .within("path")
@@ -51,6 +58,23 @@ pub(super) fn check(scenario: &Scenario, origin: &[usize]) -> Check {
         between("step", step, EVERY).within("step")?;
     }
     happening::check(scenario)
+}
+
+/// The nodes of backends belong to the domain that serves them, and a guest may own only so many.
+fn serves_few(domains: &[Domain], name: &str) -> Check {
+    let living = domains.iter().filter(|domain| !domain.prebuilt);
+    let served = living.flat_map(|domain| {
+        let disks = domain.disks.iter().map(|disk| &disk.backend);
+        let vifs = domain.vifs.iter().map(|vif| &vif.backend);
+        let others = domain.devices.iter().map(|device| &device.backend);
+        disks.chain(vifs).chain(others)
+    });
+    match served.filter(|backend| *backend == name).count() {
+        0..=SERVED_MAX => Ok(()),
+        served => Err(Wrong::new(format!(
+            "it serves {served} devices of domains that are not prebuilt; a guest's 1000 nodes are enough for {SERVED_MAX}"
+        ))),
+    }
 }
 
 /// The domains above, by name.

@@ -13,6 +13,12 @@ fn every_shipped_scenario_is_valid() {
 }
 
 #[test]
+fn nothing_happens_in_the_quiet_scenario() {
+    let quiet = Scenario::find("quiet").unwrap();
+    assert!(quiet.life.is_empty() && quiet.timeline.is_empty() && quiet.traffic.is_empty());
+}
+
+#[test]
 fn an_unknown_key_is_an_error_that_names_key_and_line() {
     let yaml = "seed: 2\ndomains:\n  - name: a\n    memroy: 12\n";
     let error = Scenario::parse(yaml).unwrap_err();
@@ -104,6 +110,10 @@ fn what_does_not_fit_together_is_one_error_that_names_key_and_line() {
             "not prebuilt",
         ),
         ("domains: [{name: a, count: 2}]".into(), "'a' is taken"),
+        (
+            "domains:\n- {name: b, driver-domain: true}\n- {name: a%n, count: 26, vifs: [{backend: b}]}".into(),
+            "domains[0]: it serves 26 devices",
+        ),
         ("nodes: [{path: x}]".into(), "nodes[0].path"),
         (
             "nodes: [{path: /x, perms: everybody}]".into(),
