@@ -187,10 +187,13 @@ fn many_transactions(subject: &mut Subject) -> Sample {
                 let number = String::from_utf8_lossy(&number);
                 let number = number.trim_end_matches('\0').parse().unwrap();
                 let node = format!("/bench/list/child{place}\0");
-                client.send(&request(Op::READ, number, node.as_bytes()));
                 let write = format!("{node}a value of 20 bytes.");
-                client.send(&request(Op::WRITE, number, write.as_bytes()));
-                client.send(&request(Op::TRANSACTION_END, number, b"T\0"));
+                let rest = [
+                    request(Op::READ, number, node.as_bytes()),
+                    request(Op::WRITE, number, write.as_bytes()),
+                    request(Op::TRANSACTION_END, number, b"T\0"),
+                ];
+                client.send(&rest.concat());
             }
             for client in &mut clients {
                 client.expect(3);

@@ -44,8 +44,10 @@ impl Host {
     /// When the system refuses a thread or a socket, or the scenario asks for what cannot be (a driver domain that
     /// serves more than its quota allows).
     pub fn start(scenario: &Scenario) -> Result<Self> {
-        let mut options = StoreOptions::default();
-        options.log = Arc::new(|_| {});
+        let options = StoreOptions {
+            log: Arc::new(|_| {}),
+            ..StoreOptions::default()
+        };
         Self::start_on(scenario, options)
     }
 
