@@ -273,10 +273,15 @@ impl XenFs {
         self.inodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it is worth asking the store.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.client.check()?;
+        self.health.check()
+    }
+
     /// What a nodeid stands for; the first thing that an operation asks, before it asks the store.
     pub(crate) fn node(&self, id: u64) -> Result<Node> {
-        self.client.check()?;
-        self.health.check()?;
+        self.check()?;
         self.inodes().resolve(id)
     }
 

@@ -6,7 +6,7 @@ mod special;
 mod status;
 mod transactions;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::attr::Attr;
@@ -25,6 +25,8 @@ pub struct Mounted {
     transactions: Transactions,
     specials: Specials,
     origin: Origin,
+    /// What the root looked like last.
+    root: Mutex<Option<Attr>>,
 }
 
 impl Mounted {
@@ -33,6 +35,7 @@ impl Mounted {
         Self {
             transactions: Transactions::new(&main),
             specials: Specials::default(),
+            root: Mutex::new(main.getattr(ROOT).ok().map(|(attr, _)| attr)),
             main,
             origin,
         }
@@ -99,8 +102,25 @@ impl Mounted {
     pub fn getattr(&self, id: u64) -> Result<(Attr, Duration)> {
         match Special::of(id) {
             Some(special) => Ok((self.special(special).attr, Duration::ZERO)),
+            None if id == ROOT => self.root(),
             None => self.tree(id)?.getattr(id),
         }
+    }
+
+    /// The root's attributes; those that it last had while the store is away: the way to the status leads past it.
+    fn root(&self) -> Result<(Attr, Duration)> {
+        let last = || self.root.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = self.main.getattr(ROOT);
+        match told {
+            Ok((attr, _)) => *last() = Some(attr),
+            Err(Errno::EIO) => {
+                if let Some(attr) = *last() {
+                    return Ok((attr, Duration::ZERO));
+                }
+            }
+            Err(_) => {}
+        }
+        told
     }
 
     /// SETATTR. A special file has nothing to set; truncation is what a shell's `>` does before it writes.

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::log;
+
 /// One number that only grows, or is set.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
@@ -62,12 +64,22 @@ impl Stats {
     /// From now on what the kernel was told may differ from the store.
     pub fn stale(&self) {
         let mut since = lock(&self.stale_since);
-        since.get_or_insert_with(Instant::now);
+        if since.is_none() {
+            *since = Some(Instant::now());
+            log::warning(format_args!(
+                "lost touch with the store: nothing tells of changes"
+            ));
+        }
     }
 
     /// Events keep what the kernel was told true again.
     pub fn fresh(&self) {
-        *lock(&self.stale_since) = None;
+        if let Some(since) = lock(&self.stale_since).take() {
+            let seconds = since.elapsed().as_secs_f32();
+            log::notice(format_args!(
+                "in touch with the store again after {seconds:.1} s"
+            ));
+        }
     }
 
     /// Since when what the kernel was told may differ from the store; `None` while events keep it true.

@@ -118,7 +118,14 @@ impl XenFs {
 
     /// A descriptor of the file was closed; others may be open.
     pub fn flush(&self, handle: u64) -> Result<()> {
-        self.handles.file(handle)?.flush();
+        let file = self.handles.file(handle)?;
+        file.flush();
+        // Everybody sees it as empty from now on.
+        if file.is_truncated()
+            && let Ok(node) = self.node(file.id)
+        {
+            self.touch(&node.path);
+        }
         Ok(())
     }
 

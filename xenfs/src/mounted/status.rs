@@ -32,7 +32,7 @@ impl Mounted {
             "source": self.origin.source,
             "address": address,
             "transport": transport(&address),
-            "daemon": daemon(store),
+            "daemon": self.daemon(store, &address),
             "privileged": self.main.is_privileged(),
             "mounted_since": seconds(self.main.mounted()),
             "open_files": self.main.open_files(),
@@ -54,18 +54,24 @@ impl Mounted {
         text.push(b'\n');
         text
     }
-}
 
-/// Which kind of daemon answers: oxenstored lists two nodes in the root that are none.
-fn daemon(store: &Client) -> Value {
-    let root = StorePath::root();
-    match store.submit(Request::path(Op::DIRECTORY, &root)).wait() {
-        Ok(names) if PHANTOM_NODES.iter().any(|phantom| is_in(&names, phantom)) => {
-            "oxenstored".into()
+    /// Which kind of daemon answers: oxenstored lists two nodes in the root that are none. A guest may not look, and a
+    /// store that is away does not tell.
+    fn daemon(&self, store: &Client, address: &str) -> Value {
+        if transport(address) == "memory" {
+            return "embedded".into();
         }
-        Ok(_) => "xenstored".into(),
-        // A guest may not look, and a store that is away does not tell.
-        Err(_) => Value::Null,
+        if self.main.check().is_err() {
+            return Value::Null;
+        }
+        let root = StorePath::root();
+        match store.submit(Request::path(Op::DIRECTORY, &root)).wait() {
+            Ok(names) if PHANTOM_NODES.iter().any(|phantom| is_in(&names, phantom)) => {
+                "oxenstored".into()
+            }
+            Ok(_) => "xenstored".into(),
+            Err(_) => Value::Null,
+        }
     }
 }
 

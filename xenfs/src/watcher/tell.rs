@@ -7,6 +7,7 @@ use xenbus::StorePath;
 use super::Work;
 use super::change::{Change, What};
 use crate::inode::{Kind, Presentation, Shape, Sight, View};
+use crate::notify::Notifier;
 use crate::replay::{Action, Step};
 
 /// Steps that are under way together.
@@ -104,7 +105,8 @@ impl Work {
     pub(super) fn recheck(&mut self) {
         for path in std::mem::take(&mut self.rechecks) {
             let scene = self.scene(&path);
-            self.name(&path, &scene);
+            // Nobody who works in there is disturbed: without its name a directory has no path.
+            self.name_told(&path, &scene, Notifier::expire);
             self.attributes(&path, scene.sight);
             let directory = Shape::Directory;
             for view in VIEWS {
@@ -170,6 +172,10 @@ impl Work {
 
     /// A node's name leads elsewhere now, and the lists that it is in are old.
     fn name(&self, path: &StorePath, scene: &Scene) {
+        self.name_told(path, scene, Notifier::entry);
+    }
+
+    fn name_told(&self, path: &StorePath, scene: &Scene, tell: fn(&Notifier, u64, &[u8])) {
         let Some((above, sight)) = &scene.above else {
             return;
         };
@@ -181,7 +187,7 @@ impl Work {
                 };
                 let id = self.fs.inodes().id_of(above, shown);
                 if let Some(name) = path.name() {
-                    self.notifier.entry(id, self.fs.listed(name).as_bytes());
+                    tell(&self.notifier, id, self.fs.listed(name).as_bytes());
                 }
                 self.notifier.listing(id);
             }

@@ -16,7 +16,7 @@ use xenbus::{Client, ClientOptions, Operations as _};
 use xenbus_harness::{Daemon, available, requires_tool};
 
 use crate::mount::rig::path;
-use crate::process::{Place, in_own_mounts, succeed};
+use crate::process::{DEADLINE, Place, in_own_mounts, succeed};
 use crate::watchdog::Watchdog;
 use load::Load;
 use proxy::{Fault, Proxy};
@@ -24,6 +24,16 @@ use proxy::{Fault, Proxy};
 /// A client of the store at `socket`, with full privilege.
 fn client(socket: &Path) -> Client {
     Client::connect(&Address::Unix(socket.into()), ClientOptions::default()).unwrap()
+}
+
+/// Unmounts. A process that another test has just started may still hold what this one had open.
+fn leave(place: &Place) {
+    let start = Instant::now();
+    let mut unmount = place.command("fusermount3");
+    unmount.arg("-qu").arg(&place.point);
+    while !unmount.status().unwrap().success() {
+        assert!(start.elapsed() < DEADLINE, "busy");
+    }
 }
 
 #[test]
@@ -58,18 +68,7 @@ fn nonsense_from_the_store_costs_errors_for_a_moment_and_nothing_else() {
         let seen = load.finish(&store);
         println!("{name}: garbage of {} kinds: {seen}", Fault::ALL.len());
         assert!(seen.only(&[io::ErrorKind::Other]), "{name}: {seen}");
-        // A process that another test has just started may still hold what this one had open.
-        let start = Instant::now();
-        while !place
-            .command("fusermount3")
-            .arg("-qu")
-            .arg(&place.point)
-            .status()
-            .unwrap()
-            .success()
-        {
-            assert!(start.elapsed() < crate::process::DEADLINE, "busy");
-        }
+        leave(&place);
         fs::remove_file(place.file("proxy")).unwrap();
     }
 }
@@ -247,7 +246,7 @@ fn a_thousand_files_can_be_open_at_once() {
         std::thread::sleep(Duration::from_millis(2));
     }
     assert_eq!(store.read(&path("/many/n999")).unwrap(), b"1000");
-    place.unmount();
+    leave(&place);
     daemon.ends();
 }
 
@@ -275,5 +274,5 @@ fn two_hundred_processes_at_once_all_get_what_they_ask_for() {
     }
     println!("200 processes at once: {:?}", start.elapsed());
     assert_eq!(store.directory(&path("/t")).unwrap().len(), 201);
-    place.unmount();
+    leave(&place);
 }

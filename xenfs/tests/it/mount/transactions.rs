@@ -7,8 +7,9 @@ use xenbus::wire::Op;
 use xenbus_harness::{Daemon, available, requires_fuse};
 use xenfs::settings::Settings;
 
+use super::inotify::Listener;
 use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
-use crate::stores::Store;
+use crate::stores::{Store, for_each_store};
 
 /// Path of a transaction called T.
 const T: &str = ".transactions/T";
@@ -41,10 +42,9 @@ fn a_transaction_shows_its_own_changes_and_nobody_else_sees_them_before_the_comm
         );
         mount.sh(&format!("echo commit > {T}/.control"));
         mount.quiet();
-        assert_eq!(
-            mount.sh("cat t/b t/new/x; ls t; ls .transactions"),
-            "2\n3\nb\nnew\n"
-        );
+        assert_eq!(mount.sh("cat t/b t/new/x; ls .transactions"), "2\n3\n");
+        // Lists follow the store's events.
+        Mount::until(|| mount.sh("ls t") == "b\nnew\n");
         mount.fails("cat t/a");
         mount.fails(&format!("ls {T}"));
     });
@@ -357,4 +357,102 @@ fn a_lost_connection_ends_transactions_with_eio_and_new_ones_work() {
         ));
         assert_eq!(mount.get("/t/a"), "4");
     }
+}
+
+#[test]
+fn a_commit_is_told_to_inotify_outside_as_any_change_is() {
+    for_each_mount(|mount| {
+        for node in ["a", "gone", "end"] {
+            mount.put(&format!("/t/{node}"), "1");
+        }
+        mount.quiet();
+        mount.sh(&format!("mkdir {T}"));
+        let events = [
+            "-e",
+            "modify",
+            "-e",
+            "create",
+            "-e",
+            "delete",
+            "-e",
+            "close_write",
+        ];
+        let listener = Listener::new(mount, &events, &["./t"]);
+        mount.sh(&format!(
+            "cd {T}/t; echo 2 > a; rm gone; echo 3 > new; echo 4 > lost; rm lost"
+        ));
+        // Nothing yet: the next that is told is somebody else's.
+        mount.put("/t/end", "x");
+        assert_eq!(
+            listener.until("CLOSE_WRITE,CLOSE ./t/end"),
+            ["MODIFY ./t/end"]
+        );
+        mount.sh(&format!("cd {T}; echo commit > .control"));
+        mount.put("/t/end", "y");
+        let mut told = listener.until("CLOSE_WRITE,CLOSE ./t/end");
+        told.sort();
+        told.dedup();
+        let changes = [
+            "CLOSE_WRITE,CLOSE ./t/a",
+            "CLOSE_WRITE,CLOSE ./t/new",
+            "CREATE ./t/new",
+            "DELETE ./t/gone",
+            "MODIFY ./t/a",
+            "MODIFY ./t/end",
+            "MODIFY ./t/new",
+        ];
+        assert_eq!(told, changes);
+    });
+}
+
+#[test]
+fn the_status_tells_how_the_mount_is() {
+    if !requires_fuse() {
+        return;
+    }
+    for_each_store(|store| {
+        let mount = Mount::with(store, &Settings::default());
+        let status = || -> serde_json::Value {
+            serde_json::from_str(&mount.sh("cat .xenfs/status")).unwrap()
+        };
+        let (kind, transport) = match store {
+            Store::Embedded(_) => ("embedded", "memory"),
+            Store::Real(daemon) => (daemon.kind().program(), "socket"),
+        };
+        let told = status();
+        assert_eq!(
+            (&told["daemon"], &told["transport"]),
+            (&kind.into(), &transport.into())
+        );
+        assert_eq!(told["privileged"], true);
+        assert_eq!(told["stale_since"], serde_json::Value::Null);
+        let before = told["events"].as_u64().unwrap();
+        mount.sh(&format!(
+            "mkdir {T}; exec 3< tool; cat .xenfs/status > /dev/null"
+        ));
+        for i in 0..50 {
+            mount.put(&format!("/t/{i}"), "v");
+        }
+        Mount::until(|| status()["events"].as_u64().unwrap() >= before + 25);
+        let told = status();
+        assert_eq!(told["transactions"], 1);
+        assert!(told["events_per_second"].as_f64().is_some());
+        assert!(told["replay"]["helper"].as_u64().is_some_and(|pid| pid > 1));
+        // Found, and not listed; nobody can change it.
+        assert!(!mount.sh("ls -A").contains("xenfs"));
+        for script in [
+            "echo x > .xenfs/status",
+            "rm .xenfs/status",
+            "touch .xenfs/new",
+            "mkdir .xenfs/d",
+        ] {
+            mount.fails(script);
+        }
+        if let Store::Real(daemon) = store {
+            daemon.kill();
+            Mount::until(|| !status()["stale_since"].is_null());
+            daemon.restart();
+            Mount::until(|| status()["stale_since"].is_null());
+        }
+    });
 }
