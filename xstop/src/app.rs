@@ -116,12 +116,23 @@ pub struct App {
     pub has_mouse: bool,
     /// How often counters are read.
     pub interval: Duration,
+    /// How fast a recording is played, and whether it stands still.
+    pub playing: Playing,
     /// What is followed in the store.
     followed: Vec<StorePath>,
     /// Whose counters are seen.
     visible: Vec<DeviceId>,
     /// Lines that were typed before, for each purpose.
     typed: BTreeMap<Purpose, Vec<String>>,
+}
+
+/// How a recording is played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Playing {
+    /// So many times as fast as it was.
+    pub speed: f64,
+    /// Whether it stands still.
+    pub is_paused: bool,
 }
 
 /// Cursor and windows of a description.
@@ -148,6 +159,8 @@ pub struct Start {
     pub interval: Duration,
     /// The part of the store that the tree shows.
     pub top: StorePath,
+    /// How fast a recording is played.
+    pub speed: f64,
 }
 
 impl App {
@@ -185,6 +198,10 @@ impl App {
             notice: None,
             has_mouse: start.has_mouse,
             interval: start.interval,
+            playing: Playing {
+                speed: start.speed,
+                is_paused: false,
+            },
             followed: Vec::new(),
             visible: Vec::new(),
             typed: BTreeMap::new(),
@@ -193,7 +210,7 @@ impl App {
 
     /// Something happened at this moment.
     pub fn update(&mut self, event: Event, now: Moment) -> Vec<Effect> {
-        self.now = self.now.max(now);
+        self.set_now(now);
         if self
             .notice
             .as_ref()
@@ -229,7 +246,7 @@ impl App {
 
     /// The time goes on without anything happening.
     pub fn tick(&mut self, now: Moment) {
-        self.now = self.now.max(now);
+        self.set_now(now);
         if self
             .notice
             .as_ref()
@@ -239,7 +256,29 @@ impl App {
         }
     }
 
+    /// Whether what is shown is a recording.
+    pub fn is_replay(&self) -> bool {
+        self.past
+            .latest()
+            .is_some_and(|snapshot| snapshot.link.is_replay)
+    }
+
+    /// Only a recording goes back.
+    fn set_now(&mut self, now: Moment) {
+        self.now = if self.is_replay() {
+            now
+        } else {
+            self.now.max(now)
+        };
+    }
+
     fn take(&mut self, snapshot: Arc<Snapshot>) {
+        // A guest sees no more of the store than its own part.
+        if let model::Scope::Domain(id) = snapshot.link.scope
+            && self.tree.top().is_root()
+        {
+            self.tree = Tree::new(StorePath::home(id));
+        }
         self.past.push(snapshot);
     }
 
@@ -287,6 +326,14 @@ impl App {
     /// Numbers about what is shown.
     pub fn summary(&self) -> &Summary {
         &self.summary.1
+    }
+
+    /// The moment that is shown, since the Unix epoch.
+    pub fn wall_clock(&self) -> Duration {
+        match self.past.latest() {
+            Some(latest) => latest.wall_clock + self.now.since(latest.now),
+            None => Duration::ZERO,
+        }
     }
 
     /// The moment of the ages that are shown: of a moment in the past, that moment.

@@ -4,7 +4,7 @@ mod args;
 mod check;
 mod csv;
 mod feed;
-mod json;
+pub(crate) mod json;
 mod text;
 
 use std::io::{self, BufWriter, Write};

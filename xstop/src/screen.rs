@@ -1,19 +1,23 @@
 //! The screen at work: events in, frames out.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use xenbus::StorePath;
 use xenbus::error::{Error, Result};
+use xenbus::mirror::Mirrored;
 
 use crate::app::Settings;
 use crate::app::{App, Effect, Ending, Start};
-use crate::browse::Browser;
+use crate::browse::{Browsed, Browser, News};
 use crate::cli::Cli;
-use crate::collect::{Command, Handle, Update};
+use crate::collect::{Command, Update};
 use crate::config::Config;
 use crate::event::{Event, read_terminal, watch_signals};
+use crate::source::Source;
 use crate::terminal::{Screen, restore_before_panics};
 use crate::text::Charset;
 use crate::theme::{Background, Role, Surroundings, ThemeName};
@@ -43,6 +47,7 @@ pub(crate) fn run(cli: &Cli, config: &Config) -> Result<Ending> {
             has_mouse: cli.mouse || config.mouse,
             interval,
             top: StorePath::root(),
+            speed: cli.source.speed.unwrap_or(1.0),
         },
         config,
     );
@@ -91,7 +96,7 @@ fn show(
     mut app: App,
     sender: &Sender<Event>,
     events: &Receiver<Event>,
-    handle: &Handle,
+    source: &Source,
     browser: Option<&Browser>,
 ) -> Result<Ending> {
     let told = sender.clone();
@@ -104,16 +109,27 @@ fn show(
     read_terminal(sender.clone()).map_err(failed)?;
     let mut work = Work {
         screen: &mut screen,
-        handle,
+        source,
         browser,
+        sender,
+        followed: Vec::new(),
+        told: None,
+        has_trouble: false,
     };
     work.run(&mut app, events).map_err(failed)
 }
 
 struct Work<'a> {
     screen: &'a mut Screen,
-    handle: &'a Handle,
+    source: &'a Source,
+    /// None for a recording, which holds its nodes itself.
     browser: Option<&'a Browser>,
+    sender: &'a Sender<Event>,
+    /// What is looked at of a recording, and which of its nodes were told last.
+    followed: Vec<StorePath>,
+    told: Option<Arc<BTreeMap<StorePath, Arc<Mirrored>>>>,
+    /// Whether it was said that recording has ended.
+    has_trouble: bool,
 }
 
 impl Work<'_> {
@@ -127,8 +143,8 @@ impl Work<'_> {
             let frame = drawn.map_or(now, |drawn| drawn + FRAME);
             is_dirty |= due.is_some_and(|due| due <= now);
             if is_dirty && frame <= now {
-                app.tick(self.handle.clock().now());
-                due = self.draw(app)?.and_then(|due| now.checked_add(due));
+                app.tick(self.source.clock().now());
+                due = self.draw(app)?.and_then(|due| self.instant_in(now, due));
                 (is_dirty, drawn) = (false, Some(now));
             }
             let until = if is_dirty { Some(frame) } else { due };
@@ -142,7 +158,10 @@ impl Work<'_> {
                 Err(RecvTimeoutError::Disconnected) => return Ok(Ending::Asked),
             };
             for event in [first].into_iter().chain(events.try_iter().take(BURST)) {
-                let effects = app.update(event, self.handle.clock().now());
+                if matches!(event, Event::Snapshot(_)) {
+                    self.look_beside(app);
+                }
+                let effects = app.update(event, self.source.clock().now());
                 for effect in effects {
                     if let Some(ending) = self.obey(app, effect)? {
                         return Ok(ending);
@@ -160,13 +179,58 @@ impl Work<'_> {
         Ok(due)
     }
 
+    /// When so much time will have passed on the clock of what is shown.
+    fn instant_in(&self, now: Instant, time: Duration) -> Option<Instant> {
+        let speed = self.source.clock().speed();
+        if speed <= 0.0 {
+            return None;
+        }
+        let real = Duration::try_from_secs_f64(time.as_secs_f64() / speed).ok()?;
+        now.checked_add(real)
+    }
+
+    /// What goes with a snapshot and is not in it.
+    fn look_beside(&mut self, app: &mut App) {
+        self.tell_recorded();
+        if !self.has_trouble
+            && let Some(why) = self.source.recording_trouble()
+        {
+            self.has_trouble = true;
+            app.say(why, Role::Critical);
+        }
+    }
+
+    /// Tells the nodes of a recording that are looked at, if they differ from those told last.
+    fn tell_recorded(&mut self) {
+        let Some(nodes) = self.source.nodes() else {
+            return;
+        };
+        if self.followed.is_empty()
+            || self
+                .told
+                .as_ref()
+                .is_some_and(|told| Arc::ptr_eq(told, &nodes))
+        {
+            return;
+        }
+        for top in &self.followed {
+            let below = nodes.range(top.clone()..).map(|(_, node)| node);
+            let below = below.take_while(|node| node.path.is_within(top));
+            let news = News::Filled(below.cloned().collect());
+            let top = top.clone();
+            // Nobody listens any more when it ends.
+            drop(self.sender.send(Event::Browsed(Browsed { top, news })));
+        }
+        self.told = Some(nodes);
+    }
+
     fn obey(&mut self, app: &mut App, effect: Effect) -> std::io::Result<Option<Ending>> {
         match effect {
             Effect::Quit(ending) => return Ok(Some(ending)),
             Effect::Suspend => {
                 self.screen.suspend()?;
                 if let Ok((columns, rows)) = crossterm::terminal::size() {
-                    app.update(Event::Resized(columns, rows), self.handle.clock().now());
+                    app.update(Event::Resized(columns, rows), self.source.clock().now());
                 }
             }
             Effect::Repaint => self.screen.clear()?,
@@ -178,11 +242,15 @@ impl Work<'_> {
             Effect::Follow(tops) => {
                 if let Some(browser) = self.browser {
                     browser.follow(tops);
+                } else {
+                    (self.followed, self.told) = (tops, None);
+                    self.tell_recorded();
                 }
             }
-            Effect::Interval(interval) => self.handle.send(Command::Interval(interval)),
-            Effect::Visible(devices) => self.handle.send(Command::Visible(devices)),
-            Effect::Seek(to) => self.handle.send(Command::Seek(to)),
+            Effect::Interval(interval) => self.source.send(Command::Interval(interval)),
+            Effect::Visible(devices) => self.source.send(Command::Visible(devices)),
+            Effect::Seek(to) => self.source.send(Command::Seek(to.0)),
+            Effect::Speed(speed) => self.source.send(Command::Speed(speed)),
             Effect::Save => {
                 if let Some(snapshot) = app.snapshot() {
                     match save::save(snapshot) {

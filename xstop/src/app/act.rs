@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use crossterm::event::KeyEvent;
 use xenbus::StorePath;
+use xenbus::device::history::Moment;
 use xenbus::device::{DeviceId, Subject};
 
 use super::effect::{Effect, Ending};
 use super::menu::Overlay;
 use super::typing::Purpose;
-use super::{App, DocState, Key, Place, Sort, ViewId, rows};
+use super::{App, DocState, Key, Place, Playing, Sort, ViewId, rows};
 use crate::config::INTERVALS;
 use crate::key::{Action, Press};
 use crate::theme::Role;
+
+/// How far a key goes in a recording.
+const JUMP: Duration = Duration::from_secs(10);
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
@@ -65,6 +69,16 @@ impl App {
             Action::SortNext => self.sort_by(1),
             Action::SortPrevious => self.sort_by(-1),
             Action::Reverse => self.reverse(),
+            Action::Freeze
+            | Action::Earlier
+            | Action::Later
+            | Action::Now
+            | Action::Faster
+            | Action::Slower
+                if self.is_replay() =>
+            {
+                return self.play(action);
+            }
             Action::Freeze => self.freeze(),
             Action::Earlier => self.look_back(-1),
             Action::Later => self.look_back(1),
@@ -354,6 +368,38 @@ impl App {
             };
             self.say(word, Role::Info);
         }
+    }
+
+    /// What these keys do with a recording.
+    fn play(&mut self, action: Action) -> Vec<Effect> {
+        let effect = match action {
+            Action::Earlier => Effect::Seek(Moment(self.now.0.saturating_sub(JUMP))),
+            Action::Later => Effect::Seek(Moment(self.now.0 + JUMP)),
+            Action::Now => Effect::Seek(Moment(Duration::MAX)),
+            Action::Freeze => {
+                self.playing.is_paused = !self.playing.is_paused;
+                Effect::Speed(if self.playing.is_paused {
+                    0.0
+                } else {
+                    self.playing.speed
+                })
+            }
+            Action::Faster | Action::Slower => {
+                let factor = if action == Action::Faster { 2.0 } else { 0.5 };
+                let speed = (self.playing.speed * factor).clamp(0.125, 1024.0);
+                self.playing = Playing {
+                    speed,
+                    is_paused: false,
+                };
+                self.say(
+                    format!("played {speed} times as fast as it was"),
+                    Role::Info,
+                );
+                Effect::Speed(speed)
+            }
+            _ => return Vec::new(),
+        };
+        vec![effect]
     }
 
     fn pace(&mut self, factor: f64) -> Vec<Effect> {

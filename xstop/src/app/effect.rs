@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use xenbus::StorePath;
 use xenbus::device::DeviceId;
+use xenbus::device::history::Moment;
 
 /// Something to do that is not pure.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +28,9 @@ pub enum Effect {
     /// Save what is shown.
     Save,
     /// In a recording: go there.
-    Seek(Duration),
+    Seek(Moment),
+    /// In a recording: so many times as fast as it was.
+    Speed(f64),
 }
 
 /// Why it ends.

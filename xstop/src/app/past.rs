@@ -23,6 +23,15 @@ impl Past {
         if self.shown.is_none() {
             self.version += 1;
         }
+        // A recording may go back; what comes after is the future then.
+        if self
+            .moments
+            .back()
+            .is_some_and(|last| last.now > snapshot.now)
+        {
+            self.moments.clear();
+            self.shown = None;
+        }
         // Several within the least distance replace each other: what they have passed on is in the log.
         let is_close = self.moments.len() > 1
             && self

@@ -106,7 +106,7 @@ impl ViewId {
     pub fn default_sort(self) -> &'static str {
         match self {
             Self::Overview | Self::Devices => "domid",
-            Self::Rings => "-fill",
+            Self::Rings => "-load",
             Self::Findings => "-severity",
             Self::Events | Self::Tree => "",
         }

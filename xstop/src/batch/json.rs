@@ -14,7 +14,7 @@ use crate::model::{Counts, DeviceRow, FindingRow, Link, Scope, Snapshot};
 /// Version of the form: raised when a key changes its meaning or goes.
 const VERSION: u32 = 1;
 
-pub(super) fn write(out: &mut dyn Write, snapshot: &Snapshot) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, snapshot: &Snapshot) -> io::Result<()> {
     serde_json::to_writer(&mut *out, &Sample(Scene::of(snapshot)))?;
     out.write_all(b"\n")
 }

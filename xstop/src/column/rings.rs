@@ -45,6 +45,16 @@ impl RingRow {
     pub fn fill(&self) -> Option<Fill> {
         self.usage()?.fill()
     }
+
+    /// How much of it is used up, as a share: of requests how full it is, of buffers that wait how many are gone.
+    pub fn load(&self) -> Option<f64> {
+        let share = self.usage()?.share()?;
+        Some(if self.ring()?.holds_buffers() {
+            1.0 - share
+        } else {
+            share
+        })
+    }
 }
 
 /// All columns of rings.
@@ -156,6 +166,13 @@ pub const RINGS: &[Column<RingRow>] = &[
         Unit::Share,
         "how full it is: of requests under way, or (rx) of buffers that wait for data",
         |_, row| Value::number(row.usage().and_then(RingUse::share)),
+    ),
+    column(
+        "load",
+        "LOAD",
+        Unit::Share,
+        "how much of it is used up: of buffers that wait for data (rx), those that are gone",
+        |_, row| Value::number(row.load()),
     ),
     column(
         "req_prod",

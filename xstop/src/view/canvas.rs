@@ -13,6 +13,9 @@ use crate::text::{Charset, cut, printable, width};
 use crate::theme::{Role, Theme};
 use crate::units;
 
+/// From this share on there is hardly anything left.
+pub const HIGH: f64 = 0.75;
+
 /// How long a change is shown as new.
 pub const FRESH: Duration = Duration::from_secs(3);
 
@@ -281,8 +284,8 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// A bar of this many columns that is filled by a share.
-pub fn gauge(look: &Look, columns: usize, share: f64) -> Vec<Span<'static>> {
+/// A bar of this many columns that is filled by a share; `is_high` says that there is hardly anything left.
+pub fn gauge(look: &Look, columns: usize, share: f64, is_high: bool) -> Vec<Span<'static>> {
     let g = look.glyphs;
     let steps = g.eighths.len();
     let share = share.clamp(0.0, 1.0);
@@ -306,7 +309,7 @@ pub fn gauge(look: &Look, columns: usize, share: f64) -> Vec<Span<'static>> {
         bar.push_str(g.eighths[part - 1]);
     }
     let rest = columns.saturating_sub(full + usize::from(part > 0));
-    let role = if share >= 0.75 {
+    let role = if is_high {
         Role::GaugeHigh
     } else {
         Role::Gauge
@@ -396,11 +399,11 @@ mod tests {
     #[test]
     fn a_gauge_shows_shares_in_eighths_and_never_hides_a_little() {
         let look = look();
-        assert_eq!(text(&gauge(&look, 4, 0.0)), "····");
-        assert_eq!(text(&gauge(&look, 4, 0.5)), "██··");
-        assert_eq!(text(&gauge(&look, 4, 0.001)), "▏···");
-        assert_eq!(text(&gauge(&look, 4, 7.0)), "████");
-        assert_eq!(text(&gauge(&look, 0, 0.5)), "");
+        assert_eq!(text(&gauge(&look, 4, 0.0, false)), "····");
+        assert_eq!(text(&gauge(&look, 4, 0.5, false)), "██··");
+        assert_eq!(text(&gauge(&look, 4, 0.001, false)), "▏···");
+        assert_eq!(text(&gauge(&look, 4, 7.0, true)), "████");
+        assert_eq!(text(&gauge(&look, 0, 0.5, false)), "");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use xenbus::device::Seen;
 use xenbus::device::class::Handshake;
 use xenbus::device::history::StateLog;
 
-use super::canvas::{Look, gauge, spark};
+use super::canvas::{HIGH, Look, gauge, spark};
 use super::cell::{geometry, health, state_role, state_sign};
 use super::table::Align::{Left, Right};
 use super::table::{Align, Column, Scene};
@@ -125,7 +125,7 @@ pub(super) const COLUMNS: &[Column<DeviceRow>] = &[
         let look = scene.look;
         vec![look.span(look.age(row.age(look.now)), Role::Dim)]
     }),
-    column("rings", "Rings", Right, (8, 14), 3, |scene, row, width| {
+    column("rings", "Rings", Right, (11, 14), 3, |scene, row, width| {
         let look = scene.look;
         vec![look.span(look.cut(&geometry(look, row.rings()), width), Role::Dim)]
     }),
@@ -191,7 +191,7 @@ fn in_use(look: &Look, row: &DeviceRow, width: usize) -> Vec<Span<'static>> {
     let Some(share) = row.fullest() else {
         return vec![look.span(look.glyphs.unknown, Role::Dim)];
     };
-    let mut spans = gauge(look, width.saturating_sub(5), share);
+    let mut spans = gauge(look, width.saturating_sub(5), share, share >= HIGH);
     spans.push(look.span(format!("{:>5}", units::percent(share)), Role::Text));
     spans
 }

@@ -130,6 +130,11 @@ fn items(app: &App, columns: usize) -> Vec<Item> {
 
 fn label(app: &App, action: Action) -> Option<&'static str> {
     match action {
+        Action::Freeze if app.is_replay() => Some(if app.playing.is_paused {
+            "play"
+        } else {
+            "pause"
+        }),
         Action::Freeze if app.past.is_frozen() => Some("go on"),
         Action::Mouse if app.has_mouse => Some("mouse off"),
         Action::Hex if app.manner.is_hex => Some("text"),

@@ -1,11 +1,13 @@
 //! The top of the screen: what is watched, how it is, which views there are, what is shown.
 
+use std::time::Duration;
+
 use ratatui::text::Span;
 use xenbus::device::Severity;
 
 use super::canvas::{Canvas, Look};
 use super::cell::{severity_role, severity_sign};
-use crate::app::{App, Place, ViewId};
+use crate::app::{App, Place, Playing, ViewId};
 use crate::model::Snapshot;
 use crate::text::width;
 use crate::theme::Role;
@@ -93,7 +95,16 @@ fn banner(app: &App, look: &Look) -> Vec<Span<'static>> {
         say(format!("FROZEN {} ago {at}/{count}", elapsed.text));
     }
     if link.is_replay {
-        say("REPLAY".into());
+        let time = units::time_of_day(app.wall_clock());
+        let (time, _) = time.split_once('.').unwrap_or((&time, ""));
+        let how = match app.playing {
+            Playing {
+                is_paused: true, ..
+            } => "paused".to_owned(),
+            Playing { speed, .. } => format!("{}{speed}", look.glyphs.times),
+        };
+        look.note_due(Duration::from_secs(1));
+        say(format!("REPLAY {time} {how}"));
     }
     if link.lost > 0 {
         say(format!("{} changes not logged", link.lost));

@@ -4,7 +4,7 @@ use ratatui::text::Span;
 use xenbus::device::Reading;
 use xenbus::device::ring::{PageReference, Place};
 
-use super::canvas::gauge;
+use super::canvas::{HIGH, gauge};
 use super::cell::{capacity, health};
 use super::table::Align::{Left, Right};
 use super::table::{Align, Column, Scene};
@@ -88,11 +88,12 @@ pub(super) const COLUMNS: &[Column<RingRow>] = &[
             vec![look.span(look.cut(&text, width), Role::Text)]
         },
     ),
-    column("fill", "In use", Left, (12, 40), 0, |scene, row, width| {
+    column("load", "In use", Left, (12, 40), 0, |scene, row, width| {
         let look = scene.look;
         match row.usage().and_then(RingUse::share) {
             Some(share) => {
-                let mut spans = gauge(look, width.saturating_sub(5), share);
+                let is_high = row.load().is_some_and(|load| load >= HIGH);
+                let mut spans = gauge(look, width.saturating_sub(5), share, is_high);
                 spans.push(look.span(format!("{:>5}", units::percent(share)), Role::Text));
                 spans
             }

@@ -72,6 +72,7 @@ impl Rig {
             has_mouse: false,
             interval: Duration::from_secs(1),
             top: StorePath::root(),
+            speed: 1.0,
         };
         let link = Link {
             address: "unix:/run/xenstored/socket".into(),

@@ -9,7 +9,7 @@ use super::{Page, Subject};
 use crate::model::{RingUse, UseSource};
 use crate::theme::Role;
 use crate::units;
-use crate::view::canvas::{Look, gauge};
+use crate::view::canvas::{HIGH, Look, gauge};
 use crate::view::cell::capacity;
 
 /// Grant references that are listed of one ring.
@@ -35,7 +35,7 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
             .as_ref()
             .and_then(|traffic| traffic.rings.get(at));
         page.say(geometry(look, ring));
-        page.say(bar(look, used, page.columns));
+        page.say(bar(look, ring, used, page.columns));
     }
 }
 
@@ -84,7 +84,7 @@ fn geometry(look: &Look, ring: &Ring) -> Vec<Span<'static>> {
     spans
 }
 
-fn bar(look: &Look, used: Option<&RingUse>, columns: usize) -> Vec<Span<'static>> {
+fn bar(look: &Look, ring: &Ring, used: Option<&RingUse>, columns: usize) -> Vec<Span<'static>> {
     let indent = look.span("  ", Role::Text);
     let width = columns.saturating_sub(40).clamp(8, 64);
     let Some(used) = used.filter(|used| !used.occupancy.is_missing()) else {
@@ -114,8 +114,9 @@ fn bar(look: &Look, used: Option<&RingUse>, columns: usize) -> Vec<Span<'static>
             req_prod,
             rsp_prod,
         } => {
-            spans.extend(window(look, width, *rsp_prod, *in_flight));
-            spans.push(look.span(format!("  {}", fill(*in_flight)), role(*in_flight)));
+            let is_high = is_high(ring, *in_flight);
+            spans.extend(window(look, width, *rsp_prod, *in_flight, is_high));
+            spans.push(look.span(format!("  {}", fill(*in_flight)), role(*in_flight, is_high)));
             spans.push(look.span(
                 format!("  req {req_prod} rsp {rsp_prod}{source}"),
                 Role::Dim,
@@ -128,12 +129,23 @@ fn bar(look: &Look, used: Option<&RingUse>, columns: usize) -> Vec<Span<'static>
         } => {
             let half = width / 2;
             spans.push(look.span("in ", Role::Dim));
-            spans.extend(gauge(look, half, share(*into_guest)));
-            spans.push(look.span(format!(" {}", fill(*into_guest)), role(*into_guest)));
+            spans.extend(gauge(
+                look,
+                half,
+                share(*into_guest),
+                is_high(ring, *into_guest),
+            ));
+            spans.push(look.span(
+                format!(" {}", fill(*into_guest)),
+                role(*into_guest, is_high(ring, *into_guest)),
+            ));
             if let Some(from) = from_guest {
                 spans.push(look.span("  out ", Role::Dim));
-                spans.extend(gauge(look, half, share(*from)));
-                spans.push(look.span(format!(" {}", fill(*from)), role(*from)));
+                spans.extend(gauge(look, half, share(*from), is_high(ring, *from)));
+                spans.push(look.span(
+                    format!(" {}", fill(*from)),
+                    role(*from, is_high(ring, *from)),
+                ));
             }
             spans.push(look.span(source.to_owned(), Role::Dim));
         }
@@ -142,12 +154,17 @@ fn bar(look: &Look, used: Option<&RingUse>, columns: usize) -> Vec<Span<'static>
 }
 
 /// The ring laid out flat: what is in use lies between the responses' and the requests' index.
-fn window(look: &Look, width: usize, rsp_prod: u32, fill: Fill) -> Vec<Span<'static>> {
+fn window(
+    look: &Look,
+    width: usize,
+    rsp_prod: u32,
+    fill: Fill,
+    is_high: bool,
+) -> Vec<Span<'static>> {
     let size = u64::from(fill.size().max(1));
     let cells = u64::try_from(width).unwrap_or(1).max(1);
     let used = u64::from(fill.clamped());
     let start = u64::from(rsp_prod) % size;
-    let high = share(fill) >= 0.75;
     let block = look.glyphs.eighths.last().copied().unwrap_or_default();
     let mut spans: Vec<Span<'static>> = Vec::new();
     for cell in 0..cells {
@@ -155,7 +172,7 @@ fn window(look: &Look, width: usize, rsp_prod: u32, fill: Fill) -> Vec<Span<'sta
         let from = cell * size / cells;
         let to = ((cell + 1) * size / cells).max(from + 1);
         let is_used = used > 0 && (from..to).any(|entry| (entry + size - start) % size < used);
-        let (sign, role) = match (is_used, high) {
+        let (sign, role) = match (is_used, is_high) {
             (true, true) => (block, Role::GaugeHigh),
             (true, false) => (block, Role::Gauge),
             (false, _) => (look.glyphs.empty, Role::Faint),
@@ -169,6 +186,16 @@ fn window(look: &Look, width: usize, rsp_prod: u32, fill: Fill) -> Vec<Span<'sta
         }
     }
     spans
+}
+
+/// Whether hardly anything is left: of free places, or of buffers that wait.
+fn is_high(ring: &Ring, fill: Fill) -> bool {
+    let share = share(fill);
+    if ring.holds_buffers() {
+        share <= 1.0 - HIGH
+    } else {
+        share >= HIGH
+    }
 }
 
 fn share(fill: Fill) -> f64 {
@@ -185,10 +212,10 @@ fn fill(fill: Fill) -> String {
     }
 }
 
-fn role(fill: Fill) -> Role {
+fn role(fill: Fill, is_high: bool) -> Role {
     match fill {
         Fill::Impossible { .. } => Role::Critical,
-        Fill::Used { .. } if share(fill) >= 0.75 => Role::Warning,
+        Fill::Used { .. } if is_high => Role::Warning,
         Fill::Used { .. } => Role::Text,
     }
 }
@@ -208,7 +235,7 @@ mod tests {
             Charset::Unicode,
             Moment::default(),
         );
-        let spans = window(&look, width, rsp_prod, fill);
+        let spans = window(&look, width, rsp_prod, fill, false);
         spans.iter().map(|span| span.content.as_ref()).collect()
     }
 
