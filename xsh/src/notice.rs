@@ -4,9 +4,10 @@
 //! run while a completion is worked out. So nobody who may be waited for prints: `tell` never blocks, a full queue
 //! drops, and what was dropped is counted and said.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::output::{Role, paint};
 use crate::watching::Seen;
@@ -24,11 +25,19 @@ pub(crate) struct Notices {
 }
 
 struct Shared {
-    queue: SyncSender<String>,
+    queue: SyncSender<Line>,
     dropped: AtomicU64,
     color: bool,
     /// Taken by the printer's thread.
-    receiver: Mutex<Option<Receiver<String>>>,
+    receiver: Mutex<Option<Receiver<Line>>>,
+    /// Watches that were ended: what waits of them is not shown any more.
+    ended: Mutex<BTreeSet<u32>>,
+}
+
+/// A line, and the watch that tells it.
+struct Line {
+    watch: Option<u32>,
+    text: String,
 }
 
 impl Notices {
@@ -41,6 +50,7 @@ impl Notices {
                 dropped: AtomicU64::new(0),
                 color,
                 receiver: Mutex::new(Some(receiver)),
+                ended: Mutex::default(),
             }),
         }
     }
@@ -60,7 +70,12 @@ impl Notices {
             .name("notices".into())
             .spawn(move || {
                 for line in receiver {
-                    print(line + "\n");
+                    let has_ended = |number: &u32| {
+                        shared.upgrade().is_none_or(|shared| shared.ended().contains(number))
+                    };
+                    if !line.watch.as_ref().is_some_and(has_ended) {
+                        print(line.text + "\n");
+                    }
                     let dropped = shared
                         .upgrade()
                         .map_or(0, |shared| shared.dropped.swap(0, Ordering::SeqCst));
@@ -75,7 +90,16 @@ impl Notices {
     }
 
     /// Tells a line, printable and without its end. Never waits.
-    pub(crate) fn tell(&self, line: String) {
+    pub(crate) fn tell(&self, text: String) {
+        self.queue(Line { watch: None, text });
+    }
+
+    /// Shows nothing more of a watch that was ended.
+    pub(crate) fn silence(&self, watch: u32) {
+        self.shared.ended().insert(watch);
+    }
+
+    fn queue(&self, line: Line) {
         if self.shared.queue.try_send(line).is_err() {
             self.shared.dropped.fetch_add(1, Ordering::SeqCst);
         }
@@ -86,7 +110,16 @@ impl Notices {
         let color = self.shared.color;
         let line = seen.line(|role, text| paint(color, role, text));
         let mark = paint(color, Role::Dim, &format!("[{number}]"));
-        self.tell(format!("{mark} {line}"));
+        self.queue(Line {
+            watch: Some(number),
+            text: format!("{mark} {line}"),
+        });
+    }
+}
+
+impl Shared {
+    fn ended(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -115,17 +115,18 @@ pub(super) fn topic(shell: &mut Shell, name: &str) -> Result<bool, Failure> {
 
 /// The language.
 pub(crate) const SYNTAX: &str = "\
-COMMAND [OPTIONS] ARGUMENTS     ; and newline separate, && and || depend on the status before
-'...'  \"...\"  \\                literal; with \\n \\t \\r \\\\ \\\" \\$ \\xHH; the next character
-COMMAND | PROGRAM               the rest of the pipe is a pipeline of /bin/sh
-> FILE  >> FILE  < FILE         files of the system, for output and for values
-!PROGRAM                        a line for /bin/sh
-tx { COMMANDS }                 all of them in one transaction, again if others interfere
-$?  $_                          the last status; the last path
-*  ?  [abc]  **                 nodes of the store; ** is any number of levels; quoting turns it off
-.  ..  ~  @3  %web              here, above, the own home, the home of domain 3, of the domain named web
-@releaseDomain                  a special watch (./@x is a node)
-# ...                           a comment";
+COMMAND [OPTIONS] ARG...  ; and newline separate; && and || heed the status
+'...' \"...\" \\             literal; with \\n \\t \\r \\\\ \\\" \\$ \\xHH; next character
+COMMAND | PROGRAM         the rest is a pipeline of /bin/sh
+> FILE  >> FILE  < FILE   files of the system, for output and for values
+!PROGRAM                  a line for /bin/sh
+tx { COMMANDS }           all in one transaction, again if others interfere
+$?  $_                    the last status; the last path
+*  ?  [abc]  **           match nodes; ** any number of levels; quoted not
+.  ..  ~                  here, above, the home of the own domain
+@3  %web                  the homes of domain 3 and of the domain named web
+@releaseDomain            a special watch (./@x is a node)
+# ...                     a comment";
 
 /// Text in lines of a width.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {

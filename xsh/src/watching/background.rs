@@ -24,6 +24,7 @@ pub(crate) struct Watching {
     pub(crate) options: SourceOptions,
     pub(crate) exec: Option<String>,
     state: Arc<State>,
+    notices: Notices,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -62,6 +63,7 @@ impl Background {
         self.last += 1;
         let number = self.last;
         let shared = Arc::clone(&state);
+        let told_by = notices.clone();
         let run = move || {
             while !shared.stop.load(Ordering::SeqCst) && !source.has_ended() {
                 let Some(seen) = source.next(None) else {
@@ -87,6 +89,7 @@ impl Background {
             options,
             exec,
             state,
+            notices: told_by,
             thread: Some(thread),
         });
         Ok(number)
@@ -102,7 +105,13 @@ impl Background {
     pub(crate) fn end(&mut self, which: impl Fn(&Watching) -> bool) -> usize {
         self.forget_ended();
         let before = self.watches.len();
-        self.watches.retain(|watching| !which(watching));
+        self.watches.retain(|watching| {
+            let ends = which(watching);
+            if ends {
+                watching.notices.silence(watching.number);
+            }
+            !ends
+        });
         before - self.watches.len()
     }
 

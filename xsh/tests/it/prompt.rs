@@ -203,8 +203,9 @@ fn typing_and_completion_work_in_a_storm_of_events_and_losses_are_counted() {
     });
     terminal.keys(CTRL_U);
     terminal.line("unwatch -a");
-    terminal.line("echo calm again");
-    terminal.wait_for("\ncalm again");
+    terminal.press_until("echo calm again\r", "the answer", |screen| {
+        screen.contents().contains("\ncalm again")
+    });
     storm.join().unwrap();
 }
 
@@ -225,8 +226,10 @@ fn ctrl_c_ends_the_line_or_the_command_and_never_the_shell() {
     ] {
         terminal.line(line);
         terminal.wait_for(busy);
-        terminal.keys(CTRL_C);
-        terminal.wait_for_line("xsh /#");
+        // A key that comes before the command has begun is the line editor's.
+        terminal.press_until(CTRL_C, "the prompt", |screen| {
+            screen.contents().trim_end().ends_with("\nxsh /#")
+        });
         terminal.line("clear-marker-$?");
         terminal.wait_for("clear-marker-130");
         terminal.wait_for_line("xsh /#");
