@@ -6,6 +6,7 @@ mod batch;
 mod daemons;
 mod host;
 mod hostile;
+mod manual;
 mod navigation;
 mod prometheus;
 mod pty;
