@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::mount::{mount_bind, mount_bind_recursive};
 use rustix::process::Signal;
 use xenbus_harness::requires_tool;
 
-use crate::process::{DEADLINE, Daemon, Place, succeed};
+use crate::process::{DEADLINE, Daemon, Place, in_own_mounts, succeed};
 
 /// What a command prints that succeeds.
 fn output(command: &mut Command) -> String {
@@ -153,6 +155,44 @@ fn in_a_service_messages_have_the_journals_levels_and_nothing_unprintable() {
     place.unmount();
     assert_eq!(line(), format!("<5>unmounted {}", place.point.display()));
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn in_the_background_messages_go_to_the_systems_log() {
+    let Some(place) = Place::new() else { return };
+    in_own_mounts(|| {
+        // A /dev with nothing in it but what is needed here, and a log that is ours.
+        let devices = place.file("dev");
+        fs::create_dir(&devices).unwrap();
+        for name in ["fuse", "null"] {
+            fs::write(devices.join(name), "").unwrap();
+            mount_bind(Path::new("/dev").join(name), devices.join(name)).unwrap();
+        }
+        let log = UnixDatagram::bind(devices.join("log")).unwrap();
+        log.set_read_timeout(Some(DEADLINE)).unwrap();
+        mount_bind_recursive(&devices, "/dev").unwrap();
+        let daemon = place.mount();
+        let said = || {
+            let mut buffer = [0; 512];
+            let length = log.recv(&mut buffer).unwrap();
+            String::from_utf8_lossy(&buffer[..length]).into_owned()
+        };
+        // Facility "daemon", level "notice".
+        let point = place.point.display();
+        let expected = format!("<29>xenfs[{}]: mounted xenfs on {point}", daemon.pid);
+        let mut told = said();
+        while told.starts_with("<28>") {
+            // What works less well here, because of the /dev.
+            told = said();
+        }
+        assert_eq!(told, expected);
+        place.unmount();
+        daemon.ends();
+        assert_eq!(
+            said(),
+            format!("<29>xenfs[{}]: unmounted {point}", daemon.pid)
+        );
+    });
 }
 
 #[test]

@@ -124,6 +124,27 @@ fn times_set_through_the_mount_are_kept() {
 }
 
 #[test]
+fn a_file_shows_the_time_of_its_change_here_or_of_the_mount() {
+    for_each_mount(|mount| {
+        mount.put("/t/x", "v");
+        let mounted = mount.sh("date +%s%N; stat -c %.9Y t/x t").replace('.', "");
+        let mounted: Vec<u64> = mounted.lines().map(|line| line.parse().unwrap()).collect();
+        assert!(
+            mounted[1] == mounted[2] && mounted[1] <= mounted[0],
+            "{mounted:?}"
+        );
+        mount.sh("echo w > t/x; touch t/new");
+        let changed = mount.sh("stat -c %.9Y t/x t").replace('.', "");
+        assert!(
+            changed
+                .lines()
+                .all(|line| line.parse::<u64>().unwrap() >= mounted[0]),
+            "{changed}"
+        );
+    });
+}
+
+#[test]
 fn a_read_only_mount_changes_nothing() {
     let settings = Settings {
         read_only: true,

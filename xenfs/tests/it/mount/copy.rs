@@ -1,8 +1,9 @@
 //! Programs that copy whole trees, within the mount, out of it and back.
 
+use xenbus::Operations as _;
 use xenbus_harness::requires_tool;
 
-use super::rig::{Mount, for_each_mount};
+use super::rig::{Mount, for_each_mount, path};
 
 /// A tree with everything: values of directories, empty ones, several lines, permissions.
 fn plant(mount: &Mount) {
@@ -96,5 +97,19 @@ fn rsync_in_place_copies_a_tree() {
                 .fails("rsync -a t/src/ t/other/")
                 .contains("Invalid argument")
         );
+    });
+}
+
+#[test]
+fn rsync_that_makes_temporary_files_fails_and_leaves_nothing() {
+    if requires_tool("rsync").is_none() {
+        return;
+    }
+    for_each_mount(|mount| {
+        mount.put("/t/x", "v");
+        mount.put("/u/old", "v");
+        let error = mount.fails("rsync -a t/ u/");
+        assert!(error.contains("Invalid argument"), "{error}");
+        assert_eq!(mount.store.directory(&path("/u")).unwrap(), ["old"]);
     });
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use xenbus::Operations;
 use xenbus::wire::Op;
-use xenbus_harness::{Daemon, available, requires_fuse};
+use xenbus_harness::{Daemon, Kind, available, requires_fuse};
 use xenfs::settings::Settings;
 
 use super::inotify::Listener;
@@ -454,5 +454,27 @@ fn the_status_tells_how_the_mount_is() {
             daemon.restart();
             Mount::until(|| status()["stale_since"].is_null());
         }
+    });
+}
+
+#[test]
+fn the_daemons_differ_in_what_is_a_change_and_in_what_is_seen() {
+    if !requires_fuse() {
+        return;
+    }
+    for_each_store(|store| {
+        let mount = Mount::with(store, &Settings::default());
+        let snapshots = matches!(store, Store::Real(daemon) if daemon.kind() == Kind::OCaml);
+        mount.put("/t/a", "1");
+        mount.put("/t/b", "1");
+        mount.sh(&format!("mkdir {T}; cat {T}/t/b"));
+        mount.put("/t/a", "2");
+        // Not looked at before: as it is now, or as it was at the beginning.
+        let seen = mount.sh(&format!("cat {T}/t/a"));
+        assert_eq!(seen, if snapshots { "1\n" } else { "2\n" });
+        // It has only looked; then somebody writes what it has seen.
+        mount.put("/t/b", "other");
+        let commit = mount.run(&format!("echo commit > {T}/.control"));
+        assert_eq!(commit.status == 0, snapshots, "{commit:?}");
     });
 }
