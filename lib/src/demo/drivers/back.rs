@@ -48,6 +48,11 @@ impl Back {
         match (self.part.class.handshake, link.state(), link.other_state()) {
             (Handshake::BackendOnly, State::Initialising, _) => self.switch(State::Connected),
             (_, State::Initialising, _) => self.offer(),
+            (_, State::Initialised, State::Initialising)
+                if !self.has(Fault::BackendInitialised) =>
+            {
+                self.switch(State::InitWait)
+            }
             (_, State::InitWait, State::Initialised | State::Connected) if self.is_plugged() => {
                 self.connect()
             }

@@ -5,6 +5,7 @@ use super::{Running, Toolstack};
 use crate::client::Operations;
 use crate::demo::drivers::{Impulse, Order, Stopped};
 use crate::demo::scenario::{After, Deed, End, Fault, Step};
+use crate::demo::state::State;
 use crate::error::Result;
 use crate::id::DomId;
 use crate::path::StorePath;
@@ -110,25 +111,36 @@ impl Toolstack {
     fn heal(&mut self, device: &Device, fault: Option<Fault>) -> Result<()> {
         let id = device.id();
         let scripts = [Fault::HotplugHangs, Fault::HotplugFails];
-        let is_unplugged = scripts.iter().any(|fault| self.board.has(&id, *fault));
+        let fails = |toolstack: &Self| scripts.iter().any(|f| toolstack.board.has(&id, *f));
+        let (was_failing, had_none) = (fails(self), self.board.has(&id, Fault::NoBackendDriver));
         self.board.heal(&id, fault);
-        let is_plugged = !scripts.iter().any(|fault| self.board.has(&id, *fault));
         let back = StorePath::parse(device.backend_path())?;
-        if is_unplugged && is_plugged {
+        let front = StorePath::parse(device.frontend_path())?;
+        self.drivers
+            .order(Order::Look(device.backend, back.clone()));
+        self.drivers
+            .order(Order::Impulse(device.domid, Impulse::Look(front)));
+        if fails(self) || self.board.has(&id, Fault::NoBackendDriver) {
+            return Ok(());
+        }
+        // Driver domains run the script themselves when they take a device up.
+        let is_mine = device.backend == DomId::DOM0;
+        if had_none && is_mine {
+            self.await_state(&device.backend_path(), State::InitWait)?;
+        }
+        if was_failing || had_none && is_mine {
             self.run_script(device, crate::demo::handshake::script(&device.part))?;
+        }
+        if was_failing {
             let gone = self.client.rm(&back.child("hotplug-error")?);
-            gone.or_else(|error| {
+            return gone.or_else(|error| {
                 if error.is_not_found() {
                     Ok(())
                 } else {
                     Err(error)
                 }
-            })?;
+            });
         }
-        let front = StorePath::parse(device.frontend_path())?;
-        self.drivers.order(Order::Look(device.backend, back));
-        self.drivers
-            .order(Order::Impulse(device.domid, Impulse::Look(front)));
         Ok(())
     }
 

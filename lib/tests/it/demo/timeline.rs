@@ -141,6 +141,44 @@ timeline:
 }
 
 #[test]
+fn every_fault_that_keeps_a_device_from_connecting_can_be_healed() {
+    for fault in [
+        "no-backend-driver",
+        "no-frontend-driver",
+        "hotplug-hangs",
+        "hotplug-fails",
+        "backend-hangs",
+        "backend-initialised",
+        "frontend-hangs",
+    ] {
+        let yaml = format!(
+            "time: stepped
+domains:
+  - {{name: server, driver-domain: true}}
+  - name: a
+    disks:
+      - {{vdev: xvda, target: /dev/vg0/a, fault: {fault}}}
+      - {{vdev: xvdb, target: /dev/vg0/b, backend: server, fault: {fault}}}
+timeline:
+  - {{at: 1, do: heal, domain: a, device: xvda}}
+  - {{at: 1, do: heal, domain: a, device: xvdb, fault: {fault}}}
+"
+        );
+        let host = Host::start(&Scenario::parse(&yaml).unwrap()).unwrap();
+        let client = client(&host, 0);
+        let home = "/local/domain/2/device/vbd";
+        for disk in ["51712", "51728"] {
+            let state = StorePath::parse(format!("{home}/{disk}/state")).unwrap();
+            assert_ne!(client.read(&state).unwrap(), b"4", "{fault}");
+        }
+        advance(&host, 1);
+        for disk in ["51712", "51728"] {
+            wait_for_value(&client, &format!("{home}/{disk}/state"), Some("4"));
+        }
+    }
+}
+
+#[test]
 fn time_that_passes_by_itself_cannot_be_moved() {
     let host = Host::start(&Scenario::find("quiet").unwrap()).unwrap();
     let error = host
