@@ -91,6 +91,7 @@
 
 mod any_name;
 mod atomic;
+mod follow;
 mod health;
 mod identity;
 mod list;
@@ -113,6 +114,7 @@ use std::time::{Duration, SystemTime};
 
 use xenbus::{Client, StorePath};
 
+pub use follow::Following;
 pub use list::DirEntry;
 pub use look::{Entry, Lifetime};
 pub use open::{OpenFlags, Opened};
@@ -121,6 +123,7 @@ pub use set::{SetAttr, Time};
 
 use crate::attr::{Appearance, Caller};
 use crate::errno::{Errno, Result};
+use crate::events::Streams;
 use crate::handle::Handles;
 use crate::inode::{Inodes, Node, Space};
 use crate::ledger::Ledger;
@@ -158,6 +161,7 @@ pub struct XenFs {
     root: StorePath,
     ledger: Ledger,
     changes: Changes,
+    events: Streams,
 }
 
 impl XenFs {
@@ -168,6 +172,7 @@ impl XenFs {
     pub fn new(client: Client, settings: &Settings) -> xenbus::Result<Self> {
         let caller = identity::caller(&client)?;
         let root = identity::root(&client, &settings.subdir, caller)?;
+        let stats = Arc::<Stats>::default();
         Ok(Self {
             appearance: Appearance::new(settings, caller),
             caller,
@@ -186,9 +191,10 @@ impl XenFs {
             timeout: settings.timeout,
             tx_timeout: settings.tx_timeout,
             health: Health::default(),
-            stats: Arc::default(),
             ledger: Ledger::default(),
             changes: Changes::default(),
+            events: Streams::new(Arc::clone(&stats)),
+            stats,
             root,
             client: Source::Store(client),
         })
@@ -326,6 +332,7 @@ impl XenFs {
             Name::Directories if self.inodes().is_root(parent.id) => Ok(Target::Directories),
             Name::Directories | Name::Illegal => Err(Errno::EINVAL),
             Name::Value => Ok(Target::Value),
+            Name::Events => Ok(Target::Events),
             Name::Child(name) if parent.path.is_root() && name::is_phantom(name) => {
                 Err(Errno::EINVAL)
             }
@@ -341,6 +348,8 @@ enum Target {
     Directories,
     /// The value of the directory itself.
     Value,
+    /// The stream of what changes in the directory.
+    Events,
     /// A child.
     Child(StorePath),
 }

@@ -3,6 +3,7 @@
 //! Handlers give the reply away to a pool of threads and return, so that a slow store never keeps a session's thread
 //! from reading the next request.
 
+mod follow;
 mod pool;
 mod replayed;
 mod reply;
@@ -18,14 +19,16 @@ use std::time::{Instant, SystemTime};
 
 use fuser::{
     BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags, KernelConfig,
-    LockOwner, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
-    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    LockOwner, PollEvents, PollFlags, PollNotifier, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite,
+    ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 use rustix::fs::{FileType, RawMode};
 
 use self::pool::Pool;
 use self::reply::{GENERATION, answer, answer_entry, answer_xattr, file_attr};
 use self::streams::Streams;
+use crate::events::Wanted;
 use crate::fs::{DirEntry, OpenFlags, RenameFlags, SetAttr, Time};
 use crate::ledger::Scope;
 use crate::mounted::Mounted;
@@ -273,6 +276,9 @@ impl Filesystem for Adaptor {
         if self.helper(request).is_some() {
             return Self::helper_open(reply);
         }
+        if self.fs.main().is_events(ino.0) {
+            return self.open_events(ino, flags, reply);
+        }
         self.later(move |fs| match fs.open(ino.0, OpenFlags::new(flags.0)) {
             Ok(opened) => reply.opened(
                 FileHandle(opened.handle),
@@ -310,15 +316,22 @@ impl Filesystem for Adaptor {
 
     fn read(
         &self,
-        _: &Request,
+        request: &Request,
         _ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         size: u32,
-        _flags: fuser::OpenFlags,
+        flags: fuser::OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        if let Some(stream) = self.fs.main().stream(fh.0) {
+            let wanted = Wanted {
+                offset,
+                size: size as usize,
+            };
+            return stream.read(wanted, follow::is_blocking(flags), request.pid(), reply);
+        }
         self.later(move |fs| match fs.read(fh.0, offset, size as usize) {
             Ok(bytes) => reply.data(&bytes),
             Err(error) => reply.error(Errno::from_i32(error.code())),
@@ -371,7 +384,26 @@ impl Filesystem for Adaptor {
         if fh == replayed::HANDLE {
             return reply.ok();
         }
+        if self.fs.main().close_events(fh.0) {
+            return reply.ok();
+        }
         self.later(move |fs| answer(reply, fs.release(fh.0)));
+    }
+
+    fn poll(
+        &self,
+        _: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        ph: PollNotifier,
+        _events: PollEvents,
+        flags: PollFlags,
+        reply: ReplyPoll,
+    ) {
+        let waiting = flags
+            .contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY)
+            .then_some(ph);
+        self.poll(fh, waiting, reply);
     }
 
     fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {

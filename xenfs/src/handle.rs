@@ -38,9 +38,14 @@ impl Handles {
         }
     }
 
+    /// A number that no other handle has.
+    pub fn number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// Adds an open file.
     pub fn add_file(&self, file: File) -> (u64, Arc<File>) {
-        let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let handle = self.number();
         let file = Arc::new(file);
         let mut table = self.table();
         if file.writable {
@@ -144,7 +149,7 @@ impl Handles {
 
     /// Adds an open directory.
     pub fn add_directory(&self, directory: Directory) -> u64 {
-        let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let handle = self.number();
         let mut table = self.table();
         table.directories.insert(handle, Arc::new(directory));
         handle

@@ -124,6 +124,11 @@ impl Inodes {
         table
     }
 
+    /// Which tree this is.
+    pub fn space(&self) -> Space {
+        self.space
+    }
+
     /// Where the root of the tree is.
     pub fn root(&self) -> Option<StorePath> {
         Some(self.records.get(&self.root)?.path.clone())

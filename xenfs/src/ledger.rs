@@ -31,6 +31,8 @@ pub struct Ledger {
     /// Events are trusted to tell of everything.
     trusting: AtomicBool,
     followed: AtomicBool,
+    /// There is a thread that follows events.
+    watched: AtomicBool,
     bell: Bell,
 }
 
@@ -39,6 +41,8 @@ struct State {
     facts: BTreeMap<StorePath, Facts>,
     flights: Vec<Weak<Flight>>,
     echoes: Echoes,
+    /// Below these everything is known, whatever the kernel knows.
+    pins: Vec<StorePath>,
     /// Nodes about which the kernel was told something that may be old.
     rechecks: Vec<StorePath>,
     /// Directories whose lists the kernel has kept and should not.
@@ -63,6 +67,16 @@ impl Ledger {
         self.trusting.store(true, Ordering::Release);
     }
 
+    /// A thread follows events from now on.
+    pub fn set_watched(&self) {
+        self.watched.store(true, Ordering::Release);
+    }
+
+    /// Whether a thread follows events.
+    pub fn has_watcher(&self) -> bool {
+        self.watched.load(Ordering::Acquire)
+    }
+
     /// Whether events arrive.
     pub fn is_followed(&self) -> bool {
         self.followed.load(Ordering::Acquire)
@@ -85,7 +99,21 @@ impl Ledger {
 
     /// The kernel has forgotten the node at `path`.
     pub fn forget(&self, path: &StorePath) {
-        self.state().facts.remove(path);
+        let mut state = self.state();
+        if !state.pins.iter().any(|pin| path.is_within(pin)) {
+            state.facts.remove(path);
+        }
+    }
+
+    /// From now on everything below these paths is known.
+    pub fn set_pins(&self, pins: Vec<StorePath>) {
+        self.state().pins = pins;
+    }
+
+    /// Whether the node at `path` is to be known, whatever the kernel knows.
+    pub fn is_pinned(&self, path: &StorePath) -> bool {
+        let state = self.state();
+        state.pins.iter().any(|pin| path.is_within(pin))
     }
 
     /// Looks at the facts, and changes them.

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod daemon;
 pub mod errno;
 pub mod error;
+pub mod events;
 pub mod fs;
 pub mod fuse;
 pub mod handle;

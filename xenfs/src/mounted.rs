@@ -9,6 +9,8 @@ mod transactions;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fuser::PollNotifier;
+
 use crate::attr::Attr;
 use crate::errno::{Errno, Result};
 use crate::fs::{DirEntry, Entry, OpenFlags, Opened, RenameFlags, SetAttr, XenFs};
@@ -213,6 +215,14 @@ impl Mounted {
         match self.specials.get(handle) {
             Some(open) => Ok(open.read(offset, size)),
             None => self.tree(handle)?.read(handle, offset, size),
+        }
+    }
+
+    /// POLL: whether a file has changed since it was read. `waiting` is told when it changes again.
+    pub fn poll(&self, handle: u64, waiting: Option<PollNotifier>) -> Result<bool> {
+        match self.specials.get(handle) {
+            Some(_) => Ok(false),
+            None => self.tree(handle)?.poll(handle, waiting),
         }
     }
 

@@ -44,22 +44,20 @@ impl Changes {
         self.nodes().get(path).map_or(0, |node| node.changes)
     }
 
-    /// Whether an open node has changed since it had changed `seen` times; if not, `waiting` is told when it does.
+    /// Whether an open node has changed since it had changed `seen` times. `waiting` is told when it changes again.
     pub fn poll(&self, path: &StorePath, seen: u64, waiting: Option<PollNotifier>) -> bool {
         let mut nodes = self.nodes();
         let Some(node) = nodes.get_mut(path) else {
             return true;
         };
-        if node.changes != seen {
-            return true;
-        }
+        // Also if it has changed already: an edge-triggered waiter asks only once.
         if let Some(waiting) = waiting {
             // One for each open file: the kernel names it again with each poll.
             node.waiting
                 .retain(|other| other.handle().0 != waiting.handle().0);
             node.waiting.push(waiting);
         }
-        false
+        node.changes != seen
     }
 
     /// An event at `path`: the node, and if it was removed all below it, changed.

@@ -8,6 +8,7 @@ mod change;
 mod collect;
 mod queue;
 mod read;
+mod stream;
 mod tell;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use xenbus::watch::{Watch, WatchOptions};
 use xenbus::wire::Op;
 use xenbus::{Client, StorePath};
 
+use crate::events::Stream;
 use crate::fs::XenFs;
 use crate::notify::Notifier;
 use crate::replay::Replay;
@@ -56,6 +58,7 @@ impl Watcher {
         if fs.client().store().watches()? == Watches::None {
             return Err(xenbus::Error::Unsupported { op: Op::WATCH });
         }
+        fs.ledger().set_watched();
         if fs.may_trust_events() {
             fs.ledger().trust();
         }
@@ -73,6 +76,7 @@ impl Watcher {
             rechecks: BTreeSet::new(),
             unread: Vec::new(),
             rescan: None,
+            streams: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name("xenfs-watcher".into())
@@ -122,6 +126,8 @@ struct Work {
     unread: Vec<StorePath>,
     /// When everything is to be looked at again.
     rescan: Option<Instant>,
+    /// The `.events` that are open.
+    streams: Vec<Arc<Stream>>,
 }
 
 impl Work {
@@ -138,6 +144,7 @@ impl Work {
                 self.rescan = None;
                 self.look_at_everything();
             }
+            self.tend_streams();
             for id in self.fs.ledger().take_lists() {
                 self.list(id);
             }
@@ -174,6 +181,7 @@ impl Work {
         if failed {
             self.retry();
         }
+        self.write_lines(&changes);
         self.tell(&changes);
     }
 

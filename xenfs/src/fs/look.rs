@@ -86,6 +86,7 @@ impl XenFs {
                 let node = self.introduce(&parent.path, view, Shape::Value);
                 Ok(self.entry(&node, &rights, length))
             }
+            Target::Events => self.find_events(&parent),
             Target::Child(path) => self.look_at(parent.presentation.view, &path),
         }
     }

@@ -24,7 +24,7 @@ impl XenFs {
         self.writable()?;
         let parent = self.directory(parent)?;
         match self.target(&parent, name)? {
-            Target::Directories => Err(Errno::EEXIST),
+            Target::Directories | Target::Events => Err(Errno::EEXIST),
             // It is there with the value, not by itself.
             Target::Value => Err(Errno::EINVAL),
             Target::Child(path) => self.make(&parent, &path, kind),

@@ -26,6 +26,8 @@ pub(super) enum Name<'a> {
     Directories,
     /// `.value`.
     Value,
+    /// `.events`.
+    Events,
     /// A child of that name.
     Child(&'a str),
     /// The child whose long name has this alias.
@@ -39,6 +41,7 @@ impl<'a> Name<'a> {
         match (name, str::from_utf8(name)) {
             (DIRECTORIES, _) => Self::Directories,
             (name, _) if name == VALUE.as_bytes() => Self::Value,
+            (name, _) if name == EVENTS.as_bytes() => Self::Events,
             (name, Ok(text)) if is_name(name) => Self::Child(text),
             (_, Ok(text)) if is_alias(text) => Self::Alias(text),
             _ => Self::Illegal,

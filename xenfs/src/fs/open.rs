@@ -86,6 +86,7 @@ impl XenFs {
         match self.target(&parent, name)? {
             Target::Directories => Err(Errno::EISDIR),
             Target::Value => self.create_value(&parent, flags),
+            Target::Events => Err(Errno::EACCES),
             // Every node is a directory there: nothing but a value can be created as a file.
             Target::Child(_) if view == View::Directories => Err(Errno::EPERM),
             Target::Child(path) => self.create_file(&parent, &path, flags),
@@ -98,6 +99,9 @@ impl XenFs {
         let node = self.node(file.id)?;
         if file.is_truncated() || self.handles.is_emptied(node.number) {
             return Ok(Vec::new());
+        }
+        if offset == 0 {
+            self.seeing(&file);
         }
         let mut state = file.state();
         let content = match state.snapshot.take() {
@@ -139,6 +143,7 @@ impl XenFs {
         } else {
             Ok(())
         };
+        self.unfollow(&file);
         self.handles.remove_file(handle);
         committed
     }
@@ -185,7 +190,8 @@ impl XenFs {
         Ok(self.translation.content(self.client.read(path)?))
     }
 
-    fn opened(&self, file: File) -> Opened {
+    fn opened(&self, mut file: File) -> Opened {
+        file.following = self.following(&file);
         let wants_flush = file.is_pending();
         let (handle, _) = self.handles.add_file(file);
         Opened {

@@ -18,6 +18,7 @@ impl XenFs {
         match self.target(&parent, name)? {
             Target::Directories => Err(Errno::EISDIR),
             Target::Value => self.unlink_value(&parent),
+            Target::Events => Err(Errno::EPERM),
             Target::Child(_) if parent.presentation.view == View::Directories => Err(Errno::EISDIR),
             Target::Child(path) => {
                 let held_back = self.forget_held_back(&path);
@@ -39,7 +40,7 @@ impl XenFs {
         let parent = self.directory(parent)?;
         match self.target(&parent, name)? {
             Target::Directories => Err(Errno::EBUSY),
-            Target::Value => Err(Errno::ENOTDIR),
+            Target::Value | Target::Events => Err(Errno::ENOTDIR),
             Target::Child(path) => {
                 if !self.held_back_below(&path).is_empty() {
                     return Err(Errno::ENOTEMPTY);

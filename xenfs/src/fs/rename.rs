@@ -66,7 +66,8 @@ impl XenFs {
             (Target::Value, Target::Value) => {
                 self.move_value(&parent.path, &new_parent.path, flags)
             }
-            (Target::Directories, _) | (_, Target::Directories) => Err(Errno::EBUSY),
+            (Target::Directories | Target::Events, _)
+            | (_, Target::Directories | Target::Events) => Err(Errno::EBUSY),
             _ => Err(Errno::EXDEV),
         }
     }

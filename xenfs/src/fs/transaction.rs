@@ -14,6 +14,7 @@ use super::source::{Inside, Source};
 use super::{Entry, Health, XenFs};
 use crate::attr::Rights;
 use crate::errno::{Errno, Result};
+use crate::events::Streams;
 use crate::handle::Handles;
 use crate::inode::{Inodes, Kind, Known, ROOT, Shape, Space, View};
 use crate::ledger::Ledger;
@@ -45,6 +46,7 @@ impl XenFs {
             // Nothing tells what changes in here but what is done in here.
             ledger: Ledger::default(),
             changes: Changes::default(),
+            events: Streams::new(Arc::default()),
             root,
         })
     }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::attr::Rights;
+use crate::fs::Following;
 
 /// Where a write goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +28,8 @@ pub struct File {
     pub append: Append,
     /// What the node will look like, while its creation is held back.
     pub rights: Rights,
+    /// What this handle has seen of its node's changes.
+    pub following: Option<Following>,
     /// The value is to be replaced by the first write, or emptied when the file is closed without one.
     truncated: AtomicBool,
     /// The node is to be created by the first write, or when the file is closed.
@@ -58,6 +61,7 @@ impl File {
             writable,
             append,
             rights: Rights::Unseen,
+            following: None,
             truncated: AtomicBool::new(false),
             held_back: AtomicBool::new(false),
             flushed: AtomicBool::new(false),

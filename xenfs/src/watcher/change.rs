@@ -16,6 +16,11 @@ pub(super) struct Change {
     pub(super) what: What,
     /// The views in which a local operation has done it.
     pub(super) echo: Views,
+    /// For the streams: what the store says of it now.
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) perms: Option<Perms>,
+    /// For the streams: the nodes that have gone with it, each before the one that it was in.
+    pub(super) removed_below: Vec<StorePath>,
 }
 
 impl Change {
@@ -88,6 +93,7 @@ impl Work {
             return;
         }
         let known = self.fs.inodes().knows_within(path);
+        let mut removed_below = Vec::new();
         let existed = self.fs.ledger().with_facts(|facts| {
             let was_child = match (path.parent(), path.name()) {
                 (Some(parent), Some(name)) => facts
@@ -102,14 +108,20 @@ impl Work {
                 .take_while(|other| other.is_within(path))
                 .cloned()
                 .collect();
-            for other in below {
+            for other in below.into_iter().rev() {
                 facts.remove(&other);
+                if other != *path {
+                    removed_below.push(other);
+                }
             }
             // Without a list of its directory: it can only be told of one that the kernel knows.
             was_child.unwrap_or(known)
         });
         if existed || known {
             self.push(path, What::Removed, &Left::missing(), changes);
+            if let Some(change) = changes.last_mut().filter(|_| !self.streams.is_empty()) {
+                change.removed_below = removed_below;
+            }
         }
     }
 
@@ -117,6 +129,7 @@ impl Work {
         let left = there.left();
         let sight = self.fs.inodes().sight(path);
         let kind = self.fs.inodes().known(path).kind;
+        let pinned = !self.streams.is_empty() && self.fs.ledger().is_pinned(path);
         let has_children = there.children.as_ref().map(|names| !names.is_empty());
         let compared = self.fs.ledger().with_facts(|facts| {
             let old_perms = match (path.parent(), path.name()) {
@@ -127,12 +140,18 @@ impl Work {
                 _ => None,
             };
             let known_before = facts.get(path).cloned();
-            if sight.is_known() {
-                update(facts.entry(path.clone()).or_default(), &there);
+            // Of a new node in a stream's reach, what is in it is told one by one.
+            let is_new = matches!(old_perms, Some(None));
+            if sight.is_known() || pinned {
+                let facts = facts.entry(path.clone()).or_default();
+                if is_new && pinned {
+                    facts.children.get_or_insert_default();
+                }
+                update(facts, &there);
             }
             Compared {
                 // Its directory's list is known, and does not name it.
-                is_new: matches!(old_perms, Some(None)),
+                is_new,
                 old_perms: known_before
                     .as_ref()
                     .and_then(|facts| facts.perms.clone())
@@ -149,11 +168,21 @@ impl Work {
             };
             let filled = there.value.as_ref().is_some_and(|value| !value.is_empty());
             self.push(path, What::Created { directory, filled }, &left, changes);
+            if pinned {
+                let below = there.children.iter().flatten();
+                self.doubt(
+                    below
+                        .filter_map(|name| path.child(name).ok())
+                        .collect::<Vec<_>>(),
+                );
+                keep(changes, there);
+            }
             return;
         }
         if kind == Some(Kind::File) && has_children == Some(true) {
             self.push(path, What::Turned, &left, changes);
         }
+        let first = changes.len();
         let perms_differ = differ(compared.old_perms.as_ref(), there.perms.as_ref());
         let value_differs = differ(compared.old_value.as_ref(), left.value.as_ref());
         if perms_differ {
@@ -166,6 +195,14 @@ impl Work {
                 length: there.value.as_ref().map_or(0, Vec::len),
             };
             self.push(path, what, &left, changes);
+        }
+        if pinned {
+            for change in &mut changes[first..] {
+                change.value.clone_from(&there.value);
+                if matches!(change.what, What::Perms) {
+                    change.perms.clone_from(&there.perms);
+                }
+            }
         }
         if let (Some(old), Some(new)) = (compared.old_children, there.children) {
             let gone: Vec<_> = old
@@ -200,6 +237,9 @@ impl Work {
                 plain: ledger.is_echo(path, View::Plain, left),
                 directories: ledger.is_echo(path, View::Directories, left),
             },
+            value: None,
+            perms: None,
+            removed_below: Vec::new(),
         });
     }
 }
@@ -209,6 +249,13 @@ struct Compared {
     old_perms: Option<Perms>,
     old_value: Option<Digest>,
     old_children: Option<crate::ledger::Children>,
+}
+
+/// Keeps for the streams what the last change found.
+fn keep(changes: &mut [Change], there: There) {
+    if let Some(change) = changes.last_mut() {
+        change.value = there.value;
+    }
 }
 
 /// Whether two known things differ.

@@ -27,6 +27,8 @@ impl Work {
                 WatchEvent::Lost => self.lose(),
                 WatchEvent::Overflow(lost) => {
                     self.fs.stats().lost.add(lost);
+                    self.fs.events().lost(lost);
+                    self.fs.changes().all_changed();
                     self.expire_everything();
                     self.rescan = Some(Instant::now());
                 }
@@ -60,6 +62,9 @@ impl Work {
         self.fs.stats().events.add(1);
         self.fs.ledger().hit(path);
         self.fs.changes().changed(path);
+        if !self.streams.is_empty() && self.fs.ledger().is_pinned(path) {
+            return self.note_pinned(path);
+        }
         if let Some(target) = self.target(path) {
             let cause = if target == *path {
                 Cause::EVENT
@@ -68,6 +73,26 @@ impl Work {
             };
             self.dirty.mark(target, cause);
         }
+    }
+
+    /// An event in the reach of a stream: the parents that are new are looked at first, each for itself.
+    fn note_pinned(&mut self, path: &StorePath) {
+        self.turned(path);
+        let mut new = Vec::new();
+        let mut above = path.parent();
+        while let Some(parent) = above
+            && self.fs.ledger().is_pinned(&parent)
+            && self
+                .fs
+                .ledger()
+                .with_facts(|facts| !facts.contains_key(&parent))
+        {
+            above = parent.parent();
+            new.push(parent);
+        }
+        new.reverse();
+        self.doubt(new);
+        self.dirty.mark(path.clone(), Cause::EVENT);
     }
 
     /// The node to look at because of an event at `path`: the node itself, if the kernel knows it, its directory, or
@@ -146,8 +171,16 @@ impl Work {
 
     /// Looks again at everything that the kernel knows.
     pub(super) fn look_at_everything(&mut self) {
+        self.fs.changes().all_changed();
         let known = self.fs.inodes().known_within(self.fs.root());
         self.doubt(known.into_iter().map(|(path, _)| path));
+        if !self.streams.is_empty() {
+            let pinned: Vec<_> = self
+                .fs
+                .ledger()
+                .with_facts(|facts| facts.keys().cloned().collect());
+            self.doubt(pinned);
+        }
     }
 
     pub(super) fn doubt(&mut self, paths: impl IntoIterator<Item = StorePath>) {

@@ -2,10 +2,12 @@
 
 mod attributes;
 mod copy;
+mod events;
 mod faults;
 mod fresh;
 mod guest;
 mod inotify;
+mod poll;
 pub(crate) mod rig;
 mod shape;
 mod soak;
