@@ -59,13 +59,11 @@ impl Work {
         if path.kind() != PathKind::Absolute {
             return;
         }
-        self.fs.stats().events.add(1);
         self.fs.ledger().hit(path);
         self.fs.changes().changed(path);
         if !self.streams.is_empty() && self.fs.ledger().is_pinned(path) {
-            return self.note_pinned(path);
-        }
-        if let Some(target) = self.target(path) {
+            self.note_pinned(path);
+        } else if let Some(target) = self.target(path) {
             let cause = if target == *path {
                 Cause::EVENT
             } else {
@@ -73,6 +71,10 @@ impl Work {
             };
             self.dirty.mark(target, cause);
         }
+        let stats = self.fs.stats();
+        stats.queue.set(self.dirty.len() as u64);
+        // Last: who sees that the event has come and the queue is empty knows that it was dealt with.
+        stats.events.add(1);
     }
 
     /// An event in the reach of a stream: the parents that are new are looked at first, each for itself.

@@ -195,7 +195,19 @@ impl Work {
     }
 
     fn created(&mut self, change: &Change, scene: &Scene, directory: bool, filled: bool) {
-        self.name(&change.path, scene);
+        // Who has found it already may keep it.
+        if let Some((above, sight)) = &scene.above {
+            for view in VIEWS {
+                let shown = Presentation {
+                    view,
+                    shape: Shape::Directory,
+                };
+                if sight.has(view, Shape::Directory) {
+                    let id = self.fs.inodes().id_of(above, shown);
+                    self.list(id);
+                }
+            }
+        }
         for view in VIEWS {
             if !scene.is_listed(view) || change.echo.has(view) {
                 continue;

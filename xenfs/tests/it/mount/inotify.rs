@@ -247,6 +247,7 @@ fn a_helper_that_is_killed_is_replaced_and_nothing_is_missed() {
             );
             assert_ne!(mount.helper(), helper);
             assert_eq!(mount.stats().helpers.get(), round);
+            assert_eq!(mount.stats().failed.get(), 0);
         }
     });
 }

@@ -172,8 +172,9 @@ impl Mount {
         Self::until(|| size() == 0);
         self.put("/sentinel", "4");
         Self::until(|| size() == 2);
+        let events = self.stats().events.get();
         self.store.rm(&path("/sentinel")).unwrap();
-        Self::until(|| self.stats().queue.get() == 0);
+        Self::until(|| self.stats().events.get() > events && self.stats().queue.get() == 0);
     }
 
     /// Waits until the kernel has closed every file: it tells the mount a little after `close()` has returned.
