@@ -18,6 +18,7 @@ pub mod error;
 pub mod events;
 pub mod fs;
 pub mod fuse;
+pub mod guard;
 pub mod handle;
 pub mod inode;
 pub mod ledger;
@@ -46,6 +47,10 @@ use xenbus::cli::Exit;
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if std::env::var_os(replay::HELPER_VARIABLE).is_some() {
         replay::run_helper();
+        return Exit::Success.into();
+    }
+    if let Ok(ward) = std::env::var(guard::VARIABLE) {
+        guard::run(&ward);
         return Exit::Success.into();
     }
     let arguments: Vec<_> = arguments.into_iter().collect();

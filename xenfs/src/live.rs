@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::error::{Error, Result};
 use crate::fs::XenFs;
 use crate::fuse::{Adaptor, THREADS};
+use crate::guard::Guard;
 use crate::mount::Mount;
 use crate::mounted::Mounted;
 use crate::notify::Notifier;
@@ -23,6 +24,7 @@ use crate::watcher::Watcher;
 pub struct Live {
     replay: Option<Arc<Replay>>,
     watcher: Option<Watcher>,
+    guard: Option<Guard>,
     notes: Vec<String>,
 }
 
@@ -53,10 +55,12 @@ impl Live {
         let mut live = Self {
             replay: None,
             watcher: None,
+            guard: None,
             notes: Vec::new(),
         };
         let detached = live.detach(mount);
         mount.protect(options)?;
+        live.start_guard(mount, &program);
         if let Some(detached) = detached {
             live.start_replay(&fs, detached, program);
         }
@@ -107,6 +111,18 @@ impl Live {
                 self.note(format!("inotify does not tell of other people's changes: the mount cannot be cloned: {error}"));
                 None
             }
+        }
+    }
+
+    fn start_guard(&mut self, mount: &Mount, program: &Program) {
+        let Some(device) = mount.device_number() else {
+            return;
+        };
+        match Guard::start(&program.path, device) {
+            Ok(guard) => self.guard = Some(guard),
+            Err(error) => self.note(format!(
+                "users of the mount may have to wait for ever if this process is killed: it has no guard: {error}"
+            )),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The mount under load while something goes wrong around it: what its users see, how long that lasts, what is lost.
 
+mod killed;
 mod load;
 mod proxy;
 

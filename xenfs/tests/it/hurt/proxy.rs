@@ -26,6 +26,9 @@ pub(super) enum Fault {
     Torn,
     /// The end of the connection.
     Closed,
+    /// Nothing, the next time that the store says no: the question stays open. Not among `ALL`, as it is the deadline
+    /// that ends it.
+    Nothing,
 }
 
 impl Fault {
@@ -37,6 +40,16 @@ impl Fault {
         Self::Torn,
         Self::Closed,
     ];
+
+    fn concerns(self, message: &[u8]) -> bool {
+        let says_no = || {
+            message
+                .first_chunk()
+                .map(Header::from_bytes)
+                .is_some_and(|header| header.op == Op::ERROR)
+        };
+        self != Self::Nothing || says_no()
+    }
 }
 
 /// The store in between.
@@ -76,7 +89,10 @@ impl Proxy {
                 let (next, injected) = (Arc::clone(&next), Arc::clone(&injected));
                 thread::spawn(move || {
                     pass(server, client, |message| {
-                        let fault = next.lock().unwrap().take()?;
+                        let fault = next
+                            .lock()
+                            .unwrap()
+                            .take_if(|fault| fault.concerns(message))?;
                         injected.fetch_add(1, Ordering::SeqCst);
                         Some(replace(fault, message))
                     });
@@ -120,6 +136,7 @@ fn replace(fault: Fault, message: &[u8]) -> (Vec<u8>, bool) {
         Fault::Stranger => ([reply(0xdead_beef, 4), b"what".to_vec()].concat(), false),
         Fault::Torn => (message[..message.len() / 2].to_vec(), true),
         Fault::Closed => (Vec::new(), true),
+        Fault::Nothing => (Vec::new(), false),
     }
 }
 
