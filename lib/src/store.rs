@@ -16,7 +16,7 @@ pub mod core;
 mod domain;
 mod features;
 mod lax;
-mod listener;
+pub mod listener;
 mod names;
 mod node;
 mod nodes;

@@ -30,6 +30,8 @@ pub(crate) mod completions;
 mod copy;
 mod device;
 mod doctor;
+mod document;
+mod edit;
 mod explain;
 mod find;
 mod grep;
@@ -38,6 +40,7 @@ mod host;
 mod ls;
 mod perm;
 mod place;
+mod record;
 pub(crate) mod serve;
 mod session;
 mod size;
@@ -45,12 +48,14 @@ mod spec;
 mod stat;
 mod tree;
 mod tx;
+mod undo;
 mod value;
 mod wait;
 mod watch;
 mod write;
 
 pub(crate) use args::{Args, Argument};
+pub(crate) use record::Monitor;
 pub(crate) use spec::{Changes, Command, Count, Group, Kind, Operand, Opt, switch, valued};
 
 use crate::exit::{Failure, shown};
@@ -75,16 +80,23 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &copy::CP,
     &copy::MV,
     &perm::PERM,
+    &edit::EDIT,
+    &undo::UNDO,
     &watch::WATCH,
     &watch::WATCHES,
     &watch::UNWATCH,
     &wait::WAIT,
+    &record::MONITOR,
+    &record::PROXY,
     &tx::TX,
     &host::DOMAINS,
     &host::DEVICES,
     &device::DEVICE,
     &explain::EXPLAIN,
     &doctor::DOCTOR,
+    &document::EXPORT,
+    &document::IMPORT,
+    &document::DIFF,
     &session::HELP,
     &session::HISTORY,
     &session::SOURCE,
@@ -160,7 +172,7 @@ pub(crate) fn unknown(name: &[u8]) -> Failure {
 
 /// Whether a command takes a `{ … }`.
 pub(crate) fn takes_block(command: &Command) -> bool {
-    matches!(command.name, "tx" | "time" | "repeat")
+    matches!(command.name, "tx" | "time" | "repeat" | "monitor")
 }
 
 /// Whether long output of a command goes through a pager.

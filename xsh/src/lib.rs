@@ -25,9 +25,13 @@ mod compat;
 mod editor;
 mod exit;
 mod hosting;
+#[cfg(test)]
+mod manual;
 mod notice;
 mod output;
 mod parse;
+mod proxy;
+mod record;
 mod repl;
 mod script;
 mod shell;

@@ -5,6 +5,7 @@ mod glob;
 mod interrupt;
 mod journal;
 mod path;
+mod planned;
 mod run;
 mod settings;
 mod store;
@@ -23,6 +24,7 @@ pub(crate) use run::{alias_words, file_name, syntax};
 pub(crate) use settings::{SETTINGS, Settings, When};
 pub(crate) use store::Ops;
 
+use crate::cmd::Monitor;
 use crate::exit::{Exit, Failure};
 use crate::notice::Notices;
 use crate::output::{Out, Sink};
@@ -68,6 +70,8 @@ pub(crate) struct Shell {
     pub(crate) notices: Notices,
     /// Watches that report above the prompt.
     pub(crate) watches: Background,
+    /// Shows the messages of our connection.
+    pub(crate) monitor: Option<Monitor>,
     /// Lines of the prompt, oldest first.
     pub(crate) history: VecDeque<String>,
     /// Set by `history --clear`.
@@ -97,6 +101,7 @@ impl Shell {
             interrupt: Interrupt::default(),
             notices: Notices::new(false),
             watches: Background::default(),
+            monitor: None,
             history: VecDeque::new(),
             clears_history: false,
             journal: Journal::new(mode != Mode::Arguments),

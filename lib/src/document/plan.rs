@@ -113,6 +113,19 @@ impl Plan {
         self.unseen
     }
 
+    /// Makes all the changes, if the nodes are still as they were when the plan was made; whether they are. In a
+    /// transaction, because others may come between.
+    ///
+    /// # Errors
+    /// As [`Plan::submit`].
+    pub fn submit_if_unchanged<O: Operations + ?Sized>(&self, ops: &O) -> Result<bool> {
+        let holds = holds(ops, &self.changes)?;
+        if holds {
+            self.submit(ops)?;
+        }
+        Ok(holds)
+    }
+
     /// What goes and what comes or changes.
     pub(super) fn into_parts(self) -> (Vec<Change>, Vec<Change>) {
         let parts = self.changes.into_iter();

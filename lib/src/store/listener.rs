@@ -1,7 +1,7 @@
 //! A Unix socket on which clients are taken.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 
 /// A listening socket; its file goes when it is dropped.
 #[derive(Debug)]
-pub(super) struct Listener {
+pub struct Listener {
     pub(super) socket: OwnedFd,
     path: PathBuf,
     /// Device and inode of the file, so that only our own is removed.
@@ -28,8 +28,10 @@ pub(super) struct Listener {
 }
 
 /// What came of an attempt to take a client.
-pub(super) enum Accepted {
+pub enum Accepted {
+    /// A client.
     Client(OwnedFd),
+    /// There is none now.
     Nobody,
     /// There was no descriptor for the client; it was refused. With the line to log, if it is the first time.
     Refused(Option<String>),
@@ -38,8 +40,11 @@ pub(super) enum Accepted {
 }
 
 impl Listener {
-    /// Listens at `path`, with mode 0600.
-    pub(super) fn bind(path: &Path) -> Result<Self> {
+    /// Listens at `path`, with mode 0600. A stale socket there is replaced.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: why nobody can listen there.
+    pub fn bind(path: &Path) -> Result<Self> {
         clear_the_way(path)?;
         let failed = |error: OsError| cannot_listen(path, &io::Error::from(error).to_string());
         let address = SocketAddrUnix::new(path).map_err(|error| {
@@ -73,7 +78,7 @@ impl Listener {
     }
 
     /// Takes the next client.
-    pub(super) fn accept(&mut self) -> Accepted {
+    pub fn accept(&mut self) -> Accepted {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         match accept_with(&self.socket, flags) {
             Ok(client) => {
@@ -99,6 +104,13 @@ impl Listener {
             // A client that has gone again, or none at all.
             Err(_) => Accepted::Nobody,
         }
+    }
+}
+
+impl AsFd for Listener {
+    /// Readable when there is a client to take.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -124,7 +124,7 @@ fn time(shell: &mut Shell, args: &Args) -> Outcome {
 }
 
 /// Runs the block, or the operands as a command.
-fn run_rest(shell: &mut Shell, args: &Args, from: usize) -> Outcome {
+pub(super) fn run_rest(shell: &mut Shell, args: &Args, from: usize) -> Outcome {
     match &args.block {
         Some(block) if args.operands.len() <= from => Ok(shell.run_script(block)),
         Some(_) => Err(args.wrong("either a command or a block")),

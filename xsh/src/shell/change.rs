@@ -252,7 +252,7 @@ impl Shell {
 }
 
 /// The highest node on the way to a missing one that is missing, too.
-fn topmost_missing(ops: &Ops, path: &StorePath) -> Result<StorePath, Failure> {
+pub(super) fn topmost_missing(ops: &Ops, path: &StorePath) -> Result<StorePath, Failure> {
     let mut topmost = path.clone();
     while let Some(parent) = topmost.parent().filter(|parent| !parent.is_root()) {
         match ops.exists(&parent) {

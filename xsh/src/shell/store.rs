@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use xenbus::cli::ConnectArgs;
 use xenbus::client::{NameList, Pending, Request};
+use xenbus::tap::Tap;
+use xenbus::transport::Connector;
 use xenbus::{Client, DomId, Operations, Transaction};
 
 use super::{Entry, Shell};
@@ -12,7 +14,12 @@ use crate::exit::{Exit, Failure};
 /// The connection: made with the first command that needs it.
 pub(super) struct Store {
     connect: ConnectArgs,
+    connector: Option<Arc<dyn Connector>>,
     client: Option<Client>,
+    /// Earlier clients, which watches in the background may still use.
+    retired: Vec<Client>,
+    /// Sees every message.
+    tap: Option<Arc<dyn Tap>>,
     own: Option<DomId>,
     transaction: Option<Open>,
 }
@@ -54,7 +61,10 @@ impl Store {
     pub(super) fn new(connect: ConnectArgs) -> Self {
         Self {
             connect,
+            connector: None,
             client: None,
+            retired: Vec::new(),
+            tap: None,
             own: None,
             transaction: None,
         }
@@ -82,9 +92,36 @@ impl Shell {
                 after.as_secs()
             ));
         }));
-        let client = Client::with_connector(self.store.connect.connector()?, options)?;
+        if self.store.tap.is_some() {
+            options.tap.clone_from(&self.store.tap);
+        }
+        let client = Client::with_connector(self.connector()?, options)?;
         self.store.client = Some(client.clone());
         Ok(client)
+    }
+
+    /// How connections are made. A simulated host lives as long as the session.
+    pub(crate) fn connector(&mut self) -> Result<Arc<dyn Connector>, Failure> {
+        if let Some(connector) = &self.store.connector {
+            return Ok(Arc::clone(connector));
+        }
+        let connector = self.store.connect.connector()?;
+        self.store.connector = Some(Arc::clone(&connector));
+        Ok(connector)
+    }
+
+    /// Lets `tap` see every message from now on, on a new connection.
+    pub(crate) fn set_tap(&mut self, tap: Option<Arc<dyn Tap>>) -> Result<(), Failure> {
+        if self.store.transaction.is_some() {
+            return Err(
+                Failure::usage("a transaction is open, and it is bound to its connection")
+                    .hint("tx commit or tx abort ends it"),
+            );
+        }
+        self.store.tap = tap;
+        let client = self.store.client.take();
+        self.store.retired.extend(client);
+        Ok(())
     }
 
     /// The client, if there is a connection already.

@@ -74,7 +74,7 @@ fn the_manual_names_every_option_and_is_well_formed() {
         return;
     };
     let output = std::process::Command::new(mandoc)
-        .args(["-T", "lint", page])
+        .args(["-T", "lint", "-W", "warning", page])
         .output()
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();

@@ -15,21 +15,7 @@ use std::process::{Command, Stdio};
 use xenbus_harness::{Daemon, available, requires_tool};
 
 use crate::process::Serve;
-
-/// A store of some kind.
-pub(super) enum Store {
-    Real(Daemon),
-    Embedded(Serve),
-}
-
-impl Store {
-    pub(super) fn socket(&self) -> &Path {
-        match self {
-            Self::Real(daemon) => daemon.socket(),
-            Self::Embedded(serve) => serve.socket(),
-        }
-    }
-}
+use crate::stores::Store;
 
 /// Two fresh stores of a kind.
 pub(super) struct Pair {

@@ -5,11 +5,14 @@
 mod command_line;
 mod compat;
 mod descriptors;
+mod documents;
 mod foreign;
 mod hostile;
 mod process;
 mod prompt;
+mod records;
 mod scripts;
 mod serve;
+mod stores;
 mod terminal;
 mod transcripts;

@@ -215,6 +215,7 @@ fn the_examples_of_the_help_are_commands_that_work() {
         .lines()
         .filter_map(|line| line.strip_prefix("  ")?.split_ascii_whitespace().next());
     let mut tried = 0;
+    let directory = tempfile::tempdir().unwrap();
     for command in commands {
         let help = text(&xsh().args(["help", command]).output().unwrap().stdout);
         let examples = help.split("EXAMPLES\n").nth(1).unwrap();
@@ -252,7 +253,10 @@ fn the_examples_of_the_help_are_commands_that_work() {
             {
                 continue;
             }
-            let output = xsh().args(["--demo", "-c", line]).output().unwrap();
+            let mut shell = xsh();
+            // Some write files.
+            shell.current_dir(directory.path());
+            let output = shell.args(["--demo", "-c", line]).output().unwrap();
             let said = text(&output.stderr);
             assert_ne!(output.status.code(), Some(2), "{line}: {said}");
             tried += 1;

@@ -3,7 +3,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use super::{Seen, Side, Store, for_each_pair};
+use super::{Seen, Side, for_each_pair};
+use crate::stores::Store;
 
 #[test]
 fn watch_takes_a_depth_as_in_xen_4_22() {

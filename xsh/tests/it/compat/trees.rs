@@ -5,7 +5,8 @@ use proptest::test_runner::{Config, TestRunner};
 use xenbus::address::Address;
 use xenbus::{Client, ClientOptions, Operations as _, Perms, StorePath};
 
-use super::{Pair, Store, for_each_pair};
+use super::{Pair, for_each_pair};
+use crate::stores::Store;
 
 type Tree = Vec<(Vec<String>, Vec<u8>, u8)>;
 
