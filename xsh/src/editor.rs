@@ -98,7 +98,7 @@ impl Validator for Assistant {
         // What is wrong for good is said when it is run.
         let is_open = matches!(
             parse(&lex(context.input().as_bytes())),
-            Err(Wrong::Unfinished(_))
+            Err(Wrong::Unfinished { .. })
         );
         Ok(if is_open {
             ValidationResult::Incomplete

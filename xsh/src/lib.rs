@@ -46,12 +46,20 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use exit::Exit;
-use shell::{Mode, Shell};
+use shell::{Mode, Settings, Shell};
+use xenbus::cli::ConnectArgs;
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     if let Some(exit) = compat::run_if_called(std::env::args_os()) {
         return exit;
+    }
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let is_command = |word: &OsString| word.to_str().is_some_and(|word| cmd::find(word).is_some());
+    if words.first().is_some_and(is_command) {
+        // No options of ours: scripts call us for a value, again and again, and the parser takes a third of the time.
+        let shell = Shell::new(ConnectArgs::default(), Mode::Arguments, Settings::default());
+        return one(shell, words).into();
     }
     let cli = Cli::parse();
     let settings = cli.settings();

@@ -60,8 +60,11 @@ pub(crate) enum What {
 /// Why a text is no script.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Wrong {
-    /// More has to follow.
-    Unfinished(&'static str),
+    /// More has to follow: `needs`, if it is given, is a byte without which it stays unfinished.
+    Unfinished {
+        what: &'static str,
+        needs: Option<u8>,
+    },
     /// It can never be right.
     Fault {
         span: Range<usize>,
@@ -79,9 +82,9 @@ pub(crate) fn parse(lexed: &Lexed) -> Result<Script, Wrong> {
     }
     match lexed.unfinished {
         None => {}
-        Some(Unfinished::Single(_)) => return Err(Wrong::Unfinished("a ' is not closed")),
-        Some(Unfinished::Double(_)) => return Err(Wrong::Unfinished("a \" is not closed")),
-        Some(Unfinished::Backslash) => return Err(Wrong::Unfinished("a \\ ends the text")),
+        Some(Unfinished::Single(_)) => return unfinished("a ' is not closed", Some(b'\'')),
+        Some(Unfinished::Double(_)) => return unfinished("a \" is not closed", Some(b'"')),
+        Some(Unfinished::Backslash) => return unfinished("a \\ ends the text", None),
     }
     let tokens = lexed.tokens.iter();
     let mut parser = Parser {
@@ -199,7 +202,10 @@ impl<'a> Parser<'a> {
             None => {
                 return Err(match self.peek() {
                     Some(token) => fault(token, "a command is missing before this"),
-                    None => Wrong::Unfinished("a command is missing at the end"),
+                    None => Wrong::Unfinished {
+                        what: "a command is missing at the end",
+                        needs: None,
+                    },
                 });
             }
         };
@@ -231,9 +237,13 @@ impl<'a> Parser<'a> {
         if self.take(&Kind::Close) {
             Ok(script)
         } else {
-            Err(Wrong::Unfinished("a { is not closed"))
+            unfinished("a { is not closed", Some(b'}'))
         }
     }
+}
+
+fn unfinished(what: &'static str, needs: Option<u8>) -> Result<Script, Wrong> {
+    Err(Wrong::Unfinished { what, needs })
 }
 
 fn fault(token: &Token, what: &'static str) -> Wrong {
@@ -278,7 +288,10 @@ mod tests {
     #[test]
     fn what_is_unfinished_asks_for_more_and_what_is_wrong_does_not() {
         for text in ["tx {", "tx { set a b;", "a &&", "a ||", "a 'b", "a \\"] {
-            assert!(matches!(read(text), Err(Wrong::Unfinished(_))), "{text}");
+            assert!(
+                matches!(read(text), Err(Wrong::Unfinished { .. })),
+                "{text}"
+            );
         }
         for text in [
             "}",

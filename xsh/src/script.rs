@@ -57,6 +57,8 @@ fn run_lines(shell: &mut Shell, text: &mut impl BufRead, name: &str) -> Exit {
     let mut first = 1_u64;
     let mut number = 0;
     let mut worst = Exit::SUCCESS;
+    // A long block is not read again with every line of it.
+    let mut awaited = None;
     loop {
         let before = command.len();
         match text.read_until(b'\n', &mut command) {
@@ -72,10 +74,17 @@ fn run_lines(shell: &mut Shell, text: &mut impl BufRead, name: &str) -> Exit {
                 "{name}:{first}: the command is too long"
             )));
         }
-        let parsed = parse(&lex(&command));
-        if matches!(parsed, Err(Wrong::Unfinished(_))) && !is_end {
+        if awaited.is_some_and(|byte| !command[before..].contains(&byte)) && !is_end {
             continue;
         }
+        let parsed = parse(&lex(&command));
+        if let Err(Wrong::Unfinished { needs, .. }) = parsed
+            && !is_end
+        {
+            awaited = needs;
+            continue;
+        }
+        awaited = None;
         shell.place = format!("xsh: {name}:{first}");
         let exit = match parsed {
             Ok(script) => shell.run_script(&script),

@@ -372,7 +372,7 @@ pub(crate) fn file_name(name: &[u8]) -> PathBuf {
 /// What is wrong with a text, with the place in it.
 pub(crate) fn syntax(text: &[u8], wrong: &Wrong) -> Failure {
     match wrong {
-        Wrong::Unfinished(what) => Failure::usage(format!("syntax: {what}")),
+        Wrong::Unfinished { what, .. } => Failure::usage(format!("syntax: {what}")),
         Wrong::Fault { span, what } => {
             let at = &text[span.start.min(text.len())..span.end.min(text.len())];
             Failure::usage(format!("syntax: at '{}': {what}", shown(at)))
