@@ -212,3 +212,69 @@ impl Part {
         told
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use xenbus::DomId;
+    use xenbus::client::{ClientOptions, Operations as _};
+    use xenbus::store::{Server, StoreOptions};
+
+    use super::*;
+
+    fn path(text: &str) -> StorePath {
+        StorePath::parse(text).unwrap()
+    }
+
+    fn next(news: &Receiver<Browsed>, what: &str, fits: impl Fn(&Browsed) -> bool) -> Browsed {
+        loop {
+            let told = news
+                .recv_timeout(Duration::from_secs(20))
+                .unwrap_or_else(|_| panic!("no {what}"));
+            if fits(&told) {
+                return told;
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_followed_is_told_in_full_and_then_as_it_changes_and_no_more_when_it_is_not() {
+        let server = Server::start(StoreOptions::default()).unwrap();
+        let client =
+            Client::with_connector(server.connector(DomId::DOM0), ClientOptions::default())
+                .unwrap();
+        client.write(&path("/a/b"), b"1").unwrap();
+        let (sender, news) = channel();
+        let browser = Browser::start(client.clone(), move |told| drop(sender.send(told))).unwrap();
+        browser.follow(vec![path("/a")]);
+        let filled = next(&news, "filling", |told| {
+            matches!(told.news, News::Filled(_))
+        });
+        let News::Filled(nodes) = filled.news else {
+            unreachable!("it was asked for")
+        };
+        let paths: Vec<&str> = nodes.iter().map(|node| node.path.as_str()).collect();
+        assert_eq!(paths, ["/a", "/a/b"]);
+        client.write(&path("/a/b"), b"2").unwrap();
+        let is_two = |told: &Browsed| match &told.news {
+            News::Changed(changes) => changes.iter().any(|(path, node)| {
+                path.as_str() == "/a/b"
+                    && node
+                        .as_ref()
+                        .is_some_and(|node| node.value.known().is_some_and(|v| &v[..] == b"2"))
+            }),
+            _ => false,
+        };
+        next(&news, "change", is_two);
+        browser.follow(vec![path("/c")]);
+        next(&news, "other part", |told| told.top == path("/c"));
+        client.write(&path("/a/b"), b"3").unwrap();
+        client.write(&path("/c"), b"3").unwrap();
+        let last = next(&news, "change of the other part", |told| {
+            matches!(told.news, News::Changed(_))
+        });
+        assert_eq!(last.top, path("/c"));
+    }
+}

@@ -1,6 +1,7 @@
 //! The screen at work: events in, frames out.
 
 use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -51,6 +52,14 @@ pub(crate) fn run(cli: &Cli, config: &Config) -> Result<Ending> {
         },
         config,
     );
+    // A large host takes its time; until then Ctrl-C is the shell's.
+    let is_simulated = cli.source.connect.demo.is_some() && std::io::stderr().is_terminal();
+    if is_simulated {
+        drop(write!(
+            std::io::stderr(),
+            "xstop: starting the simulated host"
+        ));
+    }
     let told = sender.clone();
     let source = cli.source.start(interval, move |update| {
         // Nobody listens any more when it ends.
@@ -59,6 +68,9 @@ pub(crate) fn run(cli: &Cli, config: &Config) -> Result<Ending> {
             Update::Fatal(why) => Event::Died(why),
         }));
     })?;
+    if is_simulated {
+        drop(write!(std::io::stderr(), "\r\x1b[K"));
+    }
     let told = sender.clone();
     let browser = match source.client() {
         Some(client) => Some(Browser::start(client.clone(), move |browsed| {

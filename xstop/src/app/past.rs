@@ -3,15 +3,23 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::Snapshot;
+use xenbus::device::history::LogEntry;
+
+use crate::model::{DeviceRow, Snapshot};
 
 /// Most moments that are kept: ten minutes at one a second.
 const KEPT: usize = 600;
+
+/// Most bytes that they may take, roughly: what one moment does not share with the one before it.
+const BUDGET: usize = 32 << 20;
 
 /// Snapshots, the latest last. Those that follow share what has not changed.
 #[derive(Debug, Default)]
 pub struct Past {
     moments: VecDeque<Arc<Snapshot>>,
+    /// What each takes besides what it shares with the one before it, and the sum.
+    weights: VecDeque<usize>,
+    weight: usize,
     /// Which one is shown; none means the latest, whatever comes.
     shown: Option<usize>,
     version: u64,
@@ -30,7 +38,8 @@ impl Past {
             .is_some_and(|last| last.now > snapshot.now)
         {
             self.moments.clear();
-            self.shown = None;
+            self.weights.clear();
+            (self.shown, self.weight) = (None, 0);
         }
         // Several within the least distance replace each other: what they have passed on is in the log.
         let is_close = self.moments.len() > 1
@@ -42,22 +51,21 @@ impl Past {
                 });
         if is_close && self.shown != Some(self.moments.len() - 1) {
             self.moments.pop_back();
+            self.weight -= self.weights.pop_back().unwrap_or(0);
         }
+        let weight = self
+            .moments
+            .back()
+            .map_or(0, |last| difference(last, &snapshot));
+        self.weights.push_back(weight);
+        self.weight += weight;
         self.moments.push_back(snapshot);
-        if self.moments.len() > KEPT {
-            match self.shown {
-                // What is looked at stays.
-                Some(0) => {
-                    self.moments.remove(1);
-                }
-                Some(at) => {
-                    self.moments.pop_front();
-                    self.shown = Some(at - 1);
-                }
-                None => {
-                    self.moments.pop_front();
-                }
-            }
+        while self.moments.len() > 2 && (self.moments.len() > KEPT || self.weight > BUDGET) {
+            // What is looked at stays.
+            let oldest = usize::from(self.shown == Some(0));
+            self.moments.remove(oldest);
+            self.weight -= self.weights.remove(oldest).unwrap_or(0);
+            self.shown = self.shown.map(|at| at.saturating_sub(1));
         }
     }
 
@@ -117,5 +125,89 @@ impl Past {
     pub fn up_to_shown(&self) -> impl DoubleEndedIterator<Item = &Arc<Snapshot>> {
         let (shown, _) = self.position();
         self.moments.iter().take(shown)
+    }
+}
+
+/// Bytes that the later of two moments does not share with the earlier, roughly.
+fn difference(before: &Snapshot, after: &Snapshot) -> usize {
+    /// A row with its Arc, and a step of a history.
+    const ROW: usize = size_of::<DeviceRow>() + 16;
+    const STEP: usize = size_of::<LogEntry>();
+    /// Counters and samples of a device.
+    const TRAFFIC: usize = 4096;
+    let lists = size_of::<usize>() * (after.devices.len() + after.domains.len());
+    let mut old = before.devices.iter().peekable();
+    let mut sum = if Arc::ptr_eq(&before.devices, &after.devices) {
+        0
+    } else {
+        lists
+    };
+    for row in after.devices.iter() {
+        let id = &row.device.id;
+        while old.next_if(|other| other.device.id < *id).is_some() {}
+        let other = old.peek().filter(|other| other.device.id == *id);
+        if other.is_some_and(|other| Arc::ptr_eq(other, row)) {
+            continue;
+        }
+        let steps = row.past.front.entries().count() + row.past.back.entries().count();
+        sum += ROW + steps * STEP;
+        let traffic = |row: &DeviceRow| row.traffic.as_ref().map(Arc::as_ptr);
+        if row.traffic.is_some() && other.is_none_or(|other| traffic(other) != traffic(row)) {
+            sum += TRAFFIC;
+        }
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use xenbus::device::history::Moment;
+
+    use super::*;
+    use crate::model::{Builder, Link};
+
+    fn at(builder: &mut Builder, millis: u64) -> Arc<Snapshot> {
+        builder.snapshot(
+            &Arc::new(Link::default()),
+            Moment(Duration::from_millis(millis)),
+        )
+    }
+
+    #[test]
+    fn moments_that_are_close_replace_each_other_and_the_oldest_go() {
+        let (mut builder, mut past) = (Builder::default(), Past::default());
+        for number in 0..100 {
+            past.push(at(&mut builder, number * 100));
+        }
+        assert!(past.moments.len() <= 12, "{}", past.moments.len());
+        for number in 0..2000 {
+            past.push(at(&mut builder, 10_000 + number * 1000));
+        }
+        assert_eq!(past.position(), (KEPT, KEPT));
+    }
+
+    #[test]
+    fn what_is_looked_at_stays_while_time_goes_on() {
+        let (mut builder, mut past) = (Builder::default(), Past::default());
+        past.push(at(&mut builder, 0));
+        past.freeze();
+        for number in 1..1000 {
+            past.push(at(&mut builder, number * 1000));
+        }
+        assert_eq!(past.shown().unwrap().now, Moment::default());
+        assert_eq!(past.position(), (1, KEPT));
+        assert!(past.step(1) && past.shown().unwrap().now > Moment::default());
+        past.go_on();
+        assert_eq!(past.shown().unwrap().now, Moment(Duration::from_secs(999)));
+    }
+
+    #[test]
+    fn a_recording_that_goes_back_begins_another_past() {
+        let (mut builder, mut past) = (Builder::default(), Past::default());
+        past.push(at(&mut builder, 9000));
+        past.push(at(&mut builder, 3000));
+        assert_eq!(past.position(), (1, 1));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Sender;
 
-use crossterm::event;
+use crossterm::event::{self, MouseEventKind};
 
 use super::Event;
 
@@ -17,6 +17,8 @@ pub fn read_terminal(events: Sender<Event>) -> std::io::Result<()> {
             let event = match event::read() {
                 Ok(event::Event::Key(key)) if key.is_release() => continue,
                 Ok(event::Event::Key(key)) => Event::Key(key),
+                // Where the pointer is without a button means nothing here, and is told often.
+                Ok(event::Event::Mouse(mouse)) if mouse.kind == MouseEventKind::Moved => continue,
                 Ok(event::Event::Mouse(mouse)) => Event::Mouse(mouse),
                 Ok(event::Event::Paste(text)) => Event::Paste(text),
                 Ok(event::Event::Resize(columns, rows)) => Event::Resized(columns, rows),

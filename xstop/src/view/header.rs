@@ -262,6 +262,8 @@ pub(super) fn title(app: &App, look: &Look) -> (Vec<Span<'static>>, Vec<Span<'st
     let mut remark = Vec::new();
     if app.place == Place::View(ViewId::Tree) {
         remark = tree_remark(app, look);
+    } else if app.place == Place::View(ViewId::Events) {
+        remark = rates(app, look);
     } else if let (Some(sort), true) = (&table.sort, is_table) {
         let sign = if sort.is_reversed {
             look.glyphs.down
@@ -274,6 +276,26 @@ pub(super) fn title(app: &App, look: &Look) -> (Vec<Span<'static>>, Vec<Span<'st
         ));
     }
     (title, remark)
+}
+
+/// Where most changes are.
+fn rates(app: &App, look: &Look) -> Vec<Span<'static>> {
+    let Some(snapshot) = app.snapshot() else {
+        return Vec::new();
+    };
+    let mut rates: Vec<_> = snapshot
+        .activity
+        .domains
+        .iter()
+        .filter(|(_, rate)| **rate > 0.0)
+        .collect();
+    rates.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let shown = rates.into_iter().take(3).map(|(id, rate)| {
+        let name = look.cut(&look.foreign(snapshot.name_of(*id).as_bytes()), 16);
+        format!("{name} {}/s", units::count(*rate))
+    });
+    let shown: Vec<String> = shown.collect();
+    vec![look.span(shown.join(&format!(" {} ", look.glyphs.dot)), Role::Dim)]
 }
 
 fn tree_remark(app: &App, look: &Look) -> Vec<Span<'static>> {

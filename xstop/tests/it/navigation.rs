@@ -1,9 +1,11 @@
 //! What keys and the mouse do.
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use xenbus::DomId;
+use xenbus::device::history::Moment;
 use xstop::app::{Effect, Ending, Place, ViewId};
 use xstop::config::Config;
-use xstop::model::Stale;
+use xstop::model::{Scope, Stale};
 use xstop::theme::ThemeName;
 
 use crate::rig::{Rig, path};
@@ -242,4 +244,47 @@ fn keys_of_the_configuration_count_in_footer_and_help() {
     );
     rig.keys("?");
     assert!(rig.screen().contains("F5"), "{}", rig.screen());
+}
+
+#[test]
+fn a_guest_browses_its_own_part_of_the_store() {
+    let mut rig = Rig::new(120, 40);
+    rig.relink(|link| link.scope = Scope::Domain(DomId(1)));
+    rig.keys("6");
+    assert_eq!(rig.app.tree.top(), &path("/local/domain/1"));
+    assert!(
+        rig.screen().contains("device") && !rig.screen().contains("libxl"),
+        "{}",
+        rig.screen()
+    );
+    rig.keys("1");
+    assert!(
+        rig.screen().contains("as domain 1, only what it may see"),
+        "{}",
+        rig.screen()
+    );
+}
+
+#[test]
+fn a_recording_is_paused_sped_up_and_gone_through() {
+    let mut rig = Rig::broken(120, 40);
+    rig.relink(|link| link.is_replay = true);
+    assert!(
+        rig.screen().contains("REPLAY") && rig.screen().contains("f pause"),
+        "{}",
+        rig.screen()
+    );
+    let now = rig.app.now.0;
+    rig.keys("f f + [ ]");
+    let jump = std::time::Duration::from_secs(10);
+    assert_eq!(
+        rig.effects,
+        [
+            Effect::Speed(0.0),
+            Effect::Speed(1.0),
+            Effect::Speed(2.0),
+            Effect::Seek(Moment(now - jump)),
+            Effect::Seek(Moment(now + jump)),
+        ]
+    );
 }

@@ -1,5 +1,11 @@
 //! No size breaks anything.
 
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use xstop::view;
+
 use crate::rig::Rig;
 
 const VIEWS: [&str; 9] = ["1", "2", "3", "4", "5", "6", "2 g n Enter", "6 c", "2 /"];
@@ -51,4 +57,21 @@ fn one_line_says_the_worst() {
         "{screen}"
     );
     assert!(Rig::new(20, 1).screen().contains("●"));
+}
+
+#[test]
+fn an_idle_screen_with_old_ages_has_nothing_to_draw_for_minutes() {
+    for keys in VIEWS {
+        let mut rig = Rig::broken(120, 40);
+        rig.keys(keys);
+        rig.pass(2 * 3600 * 1000);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 120, 40));
+        let due = view::draw(&rig.app, &mut buffer);
+        assert!(
+            due.is_none_or(|due| due >= Duration::from_mins(2)),
+            "{keys}: {due:?}"
+        );
+        rig.pass(60_000);
+        assert_eq!(rig.draw(), buffer, "{keys}");
+    }
 }
