@@ -216,7 +216,6 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, channel};
-    use std::time::Duration;
 
     use xenbus::DomId;
     use xenbus::client::{ClientOptions, Operations as _};

@@ -181,7 +181,7 @@ mod tests {
         for number in 0..100 {
             past.push(at(&mut builder, number * 100));
         }
-        assert!(past.moments.len() <= 12, "{}", past.moments.len());
+        assert!(past.moments.len() <= 15, "{}", past.moments.len());
         for number in 0..2000 {
             past.push(at(&mut builder, 10_000 + number * 1000));
         }

@@ -1,5 +1,7 @@
 //! The host at a glance: the store, the devices, what changes, the domains, the worst findings.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 use xenbus::device::Severity;
@@ -322,15 +324,24 @@ fn conditions(look: &Look, counts: Counts) -> Vec<Span<'static>> {
     spans.collect()
 }
 
-/// Changes per second at the moments that are kept.
+/// Changes per second at each of the last seconds that are kept, the latest last.
 fn changes(app: &App, count: usize) -> Vec<Option<f64>> {
-    let mut rates: Vec<Option<f64>> = app
-        .past
-        .up_to_shown()
-        .rev()
-        .take(count)
-        .map(|snapshot| Some(snapshot.activity.total))
-        .collect();
+    let mut moments = app.past.up_to_shown().rev().peekable();
+    let Some(mut at) = moments.peek().map(|latest| latest.now.0) else {
+        return Vec::new();
+    };
+    let mut rates = Vec::new();
+    while rates.len() < count {
+        while moments.next_if(|moment| moment.now.0 > at).is_some() {}
+        let Some(moment) = moments.peek() else {
+            break;
+        };
+        rates.push(Some(moment.activity.total));
+        let Some(before) = at.checked_sub(Duration::from_secs(1)) else {
+            break;
+        };
+        at = before;
+    }
     rates.reverse();
     rates
 }

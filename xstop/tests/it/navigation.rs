@@ -275,6 +275,7 @@ fn a_recording_is_paused_sped_up_and_gone_through() {
         rig.screen()
     );
     let now = rig.app.now.0;
+    rig.effects.clear();
     rig.keys("f f + [ ]");
     let jump = std::time::Duration::from_secs(10);
     assert_eq!(
@@ -283,7 +284,7 @@ fn a_recording_is_paused_sped_up_and_gone_through() {
             Effect::Speed(0.0),
             Effect::Speed(1.0),
             Effect::Speed(2.0),
-            Effect::Seek(Moment(now - jump)),
+            Effect::Seek(Moment(now.saturating_sub(jump))),
             Effect::Seek(Moment(now + jump)),
         ]
     );

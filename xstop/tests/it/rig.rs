@@ -140,6 +140,12 @@ impl Rig {
         self.publish();
     }
 
+    /// Time goes on, and nobody tells the screen of anything.
+    pub(crate) fn wait(&mut self, millis: u64) {
+        self.now = Moment(self.now.0 + Duration::from_millis(millis));
+        self.app.tick(self.now);
+    }
+
     /// Writes a node, and those above it that are not there.
     pub(crate) fn set(&mut self, at: &str, value: impl AsRef<[u8]>) {
         let at = path(at);

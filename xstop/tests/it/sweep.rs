@@ -71,7 +71,7 @@ fn an_idle_screen_with_old_ages_has_nothing_to_draw_for_minutes() {
             due.is_none_or(|due| due >= Duration::from_mins(2)),
             "{keys}: {due:?}"
         );
-        rig.pass(60_000);
+        rig.wait(60_000);
         assert_eq!(rig.draw(), buffer, "{keys}");
     }
 }
