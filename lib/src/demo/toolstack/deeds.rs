@@ -36,8 +36,9 @@ impl Toolstack {
                 let path = StorePath::home(domid).join("control/shutdown")?;
                 self.client.write(&path, request)
             }
-            Deed::Die | Deed::Vanish => match self.take_off(domid) {
-                // Backends of others that died with it are found missing by those that use them.
+            // Its own devices are removed. Backends that died with it are found missing by those that use them.
+            Deed::Die => self.destroy(domid),
+            Deed::Vanish => match self.take_off(domid) {
                 Some(running) => self.erase(&running),
                 None => Ok(()),
             },
