@@ -9,6 +9,7 @@ use super::{Impulse, Stopped};
 use crate::client::{Client, Operations};
 use crate::demo::board::Board;
 use crate::demo::handshake::Grants;
+use crate::device::class::Class;
 use crate::device::id::{BackendPlace, DeviceId};
 use crate::error::Result;
 use crate::id::DomId;
@@ -87,7 +88,7 @@ impl Actor {
             }
         }
         let backends = self.backends.stirred(|path| {
-            let id = served(client, path)?;
+            let id = served(path)?;
             let part = board.driven(&id)?;
             let link = Link::new(client, path, "frontend", bell).ok()?;
             Some(Back::new(link, id, part, board, machine.hotplug))
@@ -262,11 +263,10 @@ impl Device for Back {
     }
 }
 
-/// The device that a backend's directory serves.
-fn served(client: &Client, path: &StorePath) -> Option<DeviceId> {
+/// The device that a backend's directory serves. The first console has no driver here, and no place among these.
+fn served(path: &StorePath) -> Option<DeviceId> {
     let place = BackendPlace::parse(path)?;
     // The frontend's directory may have another name, as with qdisk.
-    let frontend = client.read(&path.child("frontend").ok()?).ok()?;
-    let id = DeviceId::of_frontend(&StorePath::parse(frontend).ok()?)?;
-    (id.domain() == place.frontend && id.index() == place.index).then_some(id)
+    let kind = Class::frontend_kind(place.kind);
+    Some(DeviceId::new(place.frontend, kind, place.index))
 }
