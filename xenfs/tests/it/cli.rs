@@ -1,7 +1,7 @@
 //! Help, version, completions and the manual page agree with the program.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use xenbus::wire::{Errno, Op};
@@ -135,11 +135,19 @@ fn the_manual_page_is_clean_mdoc() {
         .args(["-T", "lint", "-W", "style", page])
         .output()
         .unwrap();
-    assert!(
-        output.status.success() && output.stdout.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    // Pages of ours are installed together with this one.
+    let ours = |line: &str| {
+        let page = line.split_once("referenced manual not found: Xr ");
+        let name = page.map(|(_, page)| page.replace(' ', "."));
+        name.is_some_and(|name| Path::new(page_directory()).join(name).exists())
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let faults: Vec<_> = said.lines().filter(|line| !ours(line)).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+fn page_directory() -> &'static str {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../man")
 }
 
 #[test]
