@@ -55,8 +55,8 @@ pub struct Glyphs {
     pub times: &'static str,
     /// A node of a timeline.
     pub step: &'static str,
-    /// Filled eighths of a gauge's cell, from one eighth to full.
-    pub eighths: &'static [&'static str],
+    /// Parts of a gauge's cell that are filled, the whole cell last.
+    pub filled: &'static [&'static str],
     /// The empty part of a gauge.
     pub empty: &'static str,
     /// Levels of a sparkline, from nothing.
@@ -93,8 +93,8 @@ static UNICODE: Glyphs = Glyphs {
     corners: ["╭", "╮", "╰", "╯"],
     times: "×",
     step: "●",
-    eighths: &["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
-    empty: "·",
+    filled: &["╸", "━"],
+    empty: "─",
     levels: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     gap: " ",
     scroll: ["┃", "│"],
@@ -126,7 +126,7 @@ static ASCII: Glyphs = Glyphs {
     corners: ["+", "+", "+", "+"],
     times: "x",
     step: "*",
-    eighths: &["#"],
+    filled: &["#"],
     empty: ".",
     levels: &["_", ".", "-", "=", "*", "#"],
     gap: " ",
@@ -160,7 +160,7 @@ mod tests {
             let all = single
                 .iter()
                 .chain(&g.corners)
-                .chain(g.eighths)
+                .chain(g.filled)
                 .chain(g.levels)
                 .chain(&g.scroll);
             for sign in all {

@@ -8,6 +8,8 @@ pub struct List<K> {
     offset: usize,
     /// Whether the cursor follows the last row.
     follows_end: bool,
+    /// Whether the cursor follows its row; at the first row it stays there, whatever that is.
+    follows_row: bool,
 }
 
 impl<K> Default for List<K> {
@@ -24,6 +26,7 @@ impl<K> List<K> {
             cursor: 0,
             offset: 0,
             follows_end: false,
+            follows_row: false,
         }
     }
 }
@@ -39,7 +42,7 @@ impl<K: PartialEq + Clone> List<K> {
 
     /// Other rows. The cursor stays on its row, or where that row was.
     pub fn set(&mut self, rows: Vec<K>) {
-        let key = self.selected().cloned();
+        let key = self.selected().filter(|_| self.follows_row).cloned();
         // Most often it has not moved.
         let is_there = key.is_some() && rows.get(self.cursor) == key.as_ref();
         if !is_there && let Some(at) = key.and_then(|key| rows.iter().position(|row| *row == key)) {
@@ -82,12 +85,14 @@ impl<K: PartialEq + Clone> List<K> {
         let last = self.rows.len().saturating_sub(1);
         self.cursor = to.min(last);
         self.follows_end = self.follows_end && self.cursor == last;
+        self.follows_row = self.cursor > 0;
     }
 
     /// Puts the cursor on the last row, and keeps it there if that is this list's way.
     pub fn go_to_end(&mut self, stays: bool) {
         self.follows_end = stays;
         self.cursor = self.rows.len().saturating_sub(1);
+        self.follows_row = self.cursor > 0;
     }
 
     /// Puts the cursor on the row with this key.
@@ -149,6 +154,15 @@ mod tests {
         list.go(1);
         list.set(vec!["c", "x", "y", "b"]);
         assert_eq!(list.selected(), Some(&"b"));
+        list.set(vec!["y", "b"]);
+        list.go(0);
+        list.set(vec!["new", "y", "b"]);
+        assert_eq!(
+            list.selected(),
+            Some(&"new"),
+            "at the top it stays at the top"
+        );
+        list.go(1);
         list.set(vec!["c", "x"]);
         assert_eq!(
             list.selected(),

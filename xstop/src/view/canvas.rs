@@ -287,7 +287,7 @@ impl<'a> Canvas<'a> {
 /// A bar of this many columns that is filled by a share; `is_high` says that there is hardly anything left.
 pub fn gauge(look: &Look, columns: usize, share: f64, is_high: bool) -> Vec<Span<'static>> {
     let g = look.glyphs;
-    let steps = g.eighths.len();
+    let steps = g.filled.len();
     let share = share.clamp(0.0, 1.0);
     let all = columns * steps;
     #[expect(
@@ -304,9 +304,9 @@ pub fn gauge(look: &Look, columns: usize, share: f64, is_high: bool) -> Vec<Span
         0
     };
     let (full, part) = (filled / steps, filled % steps);
-    let mut bar = g.eighths.last().copied().unwrap_or_default().repeat(full);
+    let mut bar = g.filled.last().copied().unwrap_or_default().repeat(full);
     if part > 0 {
-        bar.push_str(g.eighths[part - 1]);
+        bar.push_str(g.filled[part - 1]);
     }
     let rest = columns.saturating_sub(full + usize::from(part > 0));
     let role = if is_high {
@@ -397,12 +397,12 @@ mod tests {
     }
 
     #[test]
-    fn a_gauge_shows_shares_in_eighths_and_never_hides_a_little() {
+    fn a_gauge_shows_shares_and_never_hides_a_little() {
         let look = look();
-        assert_eq!(text(&gauge(&look, 4, 0.0, false)), "····");
-        assert_eq!(text(&gauge(&look, 4, 0.5, false)), "██··");
-        assert_eq!(text(&gauge(&look, 4, 0.001, false)), "▏···");
-        assert_eq!(text(&gauge(&look, 4, 7.0, true)), "████");
+        assert_eq!(text(&gauge(&look, 4, 0.0, false)), "────");
+        assert_eq!(text(&gauge(&look, 4, 0.5, false)), "━━──");
+        assert_eq!(text(&gauge(&look, 4, 0.001, false)), "╸───");
+        assert_eq!(text(&gauge(&look, 4, 7.0, true)), "━━━━");
         assert_eq!(text(&gauge(&look, 0, 0.5, false)), "");
     }
 

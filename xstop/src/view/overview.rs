@@ -349,7 +349,7 @@ fn changes(app: &App, count: usize) -> Vec<Option<f64>> {
 /// All devices as one bar, by their condition.
 fn health_bar(look: &Look, counts: Counts, columns: usize) -> Vec<Span<'static>> {
     let parts = [
-        (counts.connected, Role::Ok, look.glyphs.eighths.last()),
+        (counts.connected, Role::Ok, look.glyphs.filled.last()),
         (counts.connecting, Role::Info, Some(&look.glyphs.moving)),
         (counts.closing, Role::Warning, Some(&look.glyphs.warning)),
         (counts.broken, Role::Critical, Some(&look.glyphs.critical)),
@@ -369,7 +369,7 @@ fn health_bar(look: &Look, counts: Counts, columns: usize) -> Vec<Span<'static>>
         }
     }
     if let Some(first) = spans.first_mut() {
-        let sign = look.glyphs.eighths.last().copied().unwrap_or_default();
+        let sign = look.glyphs.filled.last().copied().unwrap_or_default();
         if counts.connected > 0 {
             first
                 .content

@@ -288,7 +288,10 @@ fn a_store_that_restarts_is_waited_for_and_said() {
     let host = serve();
     let address = format!("unix:{}", socket.display());
     let mut session = Session::start(&["--connect", &address]);
-    session.shows("Domain-0");
+    session.until("reading everything", |session| {
+        let screen = session.screen();
+        screen.contains("Domain-0") && !screen.contains("reading")
+    });
     drop(host);
     session.shows("STALE");
     assert!(

@@ -165,7 +165,7 @@ fn window(
     let cells = u64::try_from(width).unwrap_or(1).max(1);
     let used = u64::from(fill.clamped());
     let start = u64::from(rsp_prod) % size;
-    let block = look.glyphs.eighths.last().copied().unwrap_or_default();
+    let block = look.glyphs.filled.last().copied().unwrap_or_default();
     let mut spans: Vec<Span<'static>> = Vec::new();
     for cell in 0..cells {
         // The entries that this cell stands for; when there are fewer entries than cells, the one it is in.
@@ -242,11 +242,11 @@ mod tests {
     #[test]
     fn what_is_in_use_moves_around_the_ring() {
         let used = |used| Fill::Used { used, of: 32 };
-        assert_eq!(shown(8, 0, used(0)), "········");
-        assert_eq!(shown(8, 0, used(8)), "██······");
-        assert_eq!(shown(8, 28, used(8)), "█······█");
-        assert_eq!(shown(8, u32::MAX, used(1)), "·······█");
-        assert_eq!(shown(8, 5, used(32)), "████████");
+        assert_eq!(shown(8, 0, used(0)), "────────");
+        assert_eq!(shown(8, 0, used(8)), "━━──────");
+        assert_eq!(shown(8, 28, used(8)), "━──────━");
+        assert_eq!(shown(8, u32::MAX, used(1)), "───────━");
+        assert_eq!(shown(8, 5, used(32)), "━━━━━━━━");
     }
 
     proptest! {
