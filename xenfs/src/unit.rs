@@ -103,6 +103,8 @@ fn service(wanted: &Wanted<'_>) -> String {
          Type=notify\n\
          ExecStartPre=mkdir -p %f\n\
          ExecStart={command}\n\
+         # It ends its helpers itself.\n\
+         KillMode=mixed\n\
          # Only if the program was killed: otherwise it has unmounted.\n\
          ExecStopPost=-umount -l %f\n\
          Restart=on-failure\n\

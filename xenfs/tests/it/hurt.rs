@@ -277,3 +277,40 @@ fn two_hundred_processes_at_once_all_get_what_they_ask_for() {
     assert_eq!(store.directory(&path("/t")).unwrap().len(), 201);
     leave(&place);
 }
+
+#[test]
+fn what_a_killed_mount_had_in_transactions_never_happened() {
+    let Some(place) = Place::new() else { return };
+    let daemons: Vec<_> = available().into_iter().map(Daemon::start).collect();
+    let mut stores = vec![place.socket().to_owned()];
+    stores.extend(daemons.iter().map(|daemon| daemon.socket().to_owned()));
+    for socket in stores {
+        let store = client(&socket);
+        store.write(&path("/t/a"), b"1").unwrap();
+        let address = format!("unix:{}", socket.display());
+        succeed(place.xenfs().arg(&address).arg(&place.point));
+        let transaction = place.point.join(".transactions/T");
+        fs::create_dir(&transaction).unwrap();
+        fs::write(transaction.join("t/a"), "2\n").unwrap();
+        place.daemon().signal(rustix::process::Signal::KILL);
+        let start = Instant::now();
+        while fs::metadata(&place.point).is_ok() {
+            assert!(start.elapsed() < DEADLINE, "killed, and still there");
+        }
+        leave(&place);
+        succeed(place.xenfs().arg(&address).arg(&place.point));
+        assert_eq!(
+            fs::read_dir(place.point.join(".transactions"))
+                .unwrap()
+                .count(),
+            0
+        );
+        assert_eq!(fs::read_to_string(place.point.join("t/a")).unwrap(), "1\n");
+        // Nothing is left in the way of others.
+        fs::create_dir(&transaction).unwrap();
+        fs::write(transaction.join("t/a"), "3\n").unwrap();
+        fs::write(transaction.join(".control"), "commit\n").unwrap();
+        assert_eq!(store.read(&path("/t/a")).unwrap(), b"3");
+        leave(&place);
+    }
+}

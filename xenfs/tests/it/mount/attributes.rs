@@ -160,6 +160,7 @@ fn a_read_only_mount_changes_nothing() {
             "mkdir t/d",
             "mv t/x t/y",
             "truncate -s 0 t/x",
+            "mkdir .transactions/T",
             "setfattr -n user.xenstore.perms -v b0 t/x",
         ] {
             let error = mount.fails(script);

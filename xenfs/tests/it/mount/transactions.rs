@@ -325,6 +325,8 @@ fn the_control_file_takes_two_words_and_nothing_else_can_be_done_to_hidden_files
             mount.sh(&format!("cat {T}/.control; ls .transactions")),
             "commit abort\nT\n"
         );
+        // Nothing tells of changes in there.
+        mount.fails(&format!("cat {T}/.events"));
         assert_eq!(
             mount.sh("stat -c %a .transactions .transactions/T/.control"),
             "700\n600\n"
