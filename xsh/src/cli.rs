@@ -21,6 +21,7 @@ use crate::shell::{Settings, When};
     name = "xsh",
     version,
     disable_help_subcommand = true,
+    after_help = "'xsh help' lists the commands of the shell, 'xsh help COMMAND' explains one; without a command it is a prompt",
     subcommand_negates_reqs = true,
     override_usage = "xsh [OPTIONS] [COMMAND [ARGUMENTS]]\n       xsh [OPTIONS] -c LINE | -f FILE | FILE"
 )]

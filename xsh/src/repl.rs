@@ -6,6 +6,7 @@ mod prompt;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -23,6 +24,9 @@ use monitor::Monitor;
 
 /// Most lines of the history.
 const HISTORY_MAX: usize = 10_000;
+
+/// How long a command may take to stop after Ctrl-C before its connection is given up.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Runs the prompt until somebody leaves it.
 pub(crate) fn run(mut shell: Shell) -> Exit {
@@ -115,10 +119,17 @@ fn editor_failure(error: &ReadlineError) -> Failure {
 fn catch_interrupts(shell: &Shell) -> Result<(), Failure> {
     let mut signals = Signals::new([SIGINT])
         .map_err(|error| Failure::io("cannot prepare for signals", &error))?;
-    let interrupt = shell.interrupt.clone();
+    let (interrupt, lines) = (shell.interrupt.clone(), shell.lines.clone());
+    let stop = move |_| {
+        interrupt.raise();
+        // A command that waits for a store which does not answer sees nothing of it.
+        if !interrupt.wait_idle(PATIENCE) {
+            lines.cut();
+        }
+    };
     std::thread::Builder::new()
         .name("signals".into())
-        .spawn(move || signals.forever().for_each(|_| interrupt.raise()))
+        .spawn(move || signals.forever().for_each(stop))
         .map(drop)
         .map_err(|error| Failure::io("cannot start a thread", &error))
 }
@@ -166,11 +177,10 @@ impl Repl {
     }
 
     fn run(&mut self, shell: &mut Shell, line: &str) {
-        shell.interrupt.clear();
+        shell.interrupt.begin();
         let was_lost = self.monitor.is_lost();
         shell.run_text(line.as_bytes());
-        if shell.interrupt.is_raised() {
-            shell.interrupt.clear();
+        if shell.interrupt.end() {
             shell.status = Exit::INTERRUPTED;
             // The terminal has shown a ^C where the cursor is.
             say("");

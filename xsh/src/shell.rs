@@ -4,6 +4,7 @@ mod change;
 mod glob;
 mod interrupt;
 mod journal;
+mod line;
 mod path;
 mod planned;
 mod run;
@@ -19,6 +20,7 @@ pub(crate) use change::Change;
 pub(crate) use glob::{has_wildcard, matcher};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use journal::{After, Before, Entry, Journal, Undo};
+pub(crate) use line::Lines;
 pub(crate) use path::domain_names;
 pub(crate) use run::{alias_words, file_name, syntax};
 pub(crate) use settings::{SETTINGS, Settings, When};
@@ -66,6 +68,8 @@ pub(crate) struct Shell {
     /// Words that stand for other words.
     pub(crate) aliases: BTreeMap<String, String>,
     pub(crate) interrupt: Interrupt,
+    /// The open streams to the store.
+    pub(crate) lines: Lines,
     /// What is told while somebody types.
     pub(crate) notices: Notices,
     /// Watches that report above the prompt.
@@ -99,6 +103,7 @@ impl Shell {
             leaving: None,
             aliases: BTreeMap::new(),
             interrupt: Interrupt::default(),
+            lines: Lines::default(),
             notices: Notices::new(false),
             watches: Background::default(),
             monitor: None,

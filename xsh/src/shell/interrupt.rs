@@ -1,7 +1,8 @@
 //! Ctrl-C.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use xenbus::watch::Bell;
 
@@ -12,6 +13,8 @@ use crate::exit::Failure;
 pub(crate) struct Interrupt {
     raised: Arc<AtomicBool>,
     bell: Bell,
+    /// Whether a command runs.
+    busy: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl Interrupt {
@@ -22,7 +25,32 @@ impl Interrupt {
     }
 
     /// Before a command.
-    pub(crate) fn clear(&self) {
+    pub(crate) fn begin(&self) {
+        self.clear();
+        *self.lock() = true;
+    }
+
+    /// After a command: whether it was stopped.
+    pub(crate) fn end(&self) -> bool {
+        *self.lock() = false;
+        self.busy.1.notify_all();
+        self.raised.swap(false, Ordering::SeqCst)
+    }
+
+    /// Waits until no command runs, so long at most; whether that is so.
+    pub(crate) fn wait_idle(&self, patience: Duration) -> bool {
+        let idle = self
+            .busy
+            .1
+            .wait_timeout_while(self.lock(), patience, |busy| *busy);
+        !*idle.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.busy.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn clear(&self) {
         self.raised.store(false, Ordering::SeqCst);
     }
 

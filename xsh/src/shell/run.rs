@@ -88,6 +88,10 @@ impl Shell {
     fn report(&mut self, failure: &Failure) -> Exit {
         // What was written before the failure stands before it.
         drop(std::io::Write::flush(&mut self.out));
+        if self.interrupt.is_raised() {
+            // What stopping it broke is no news.
+            return Exit::INTERRUPTED;
+        }
         failure.report(&self.place)
     }
 

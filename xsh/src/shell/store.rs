@@ -8,7 +8,7 @@ use xenbus::tap::Tap;
 use xenbus::transport::Connector;
 use xenbus::{Client, DomId, Operations, Transaction};
 
-use super::{Entry, Shell};
+use super::{Entry, Mode, Shell};
 use crate::exit::{Exit, Failure};
 
 /// The connection: made with the first command that needs it.
@@ -105,7 +105,10 @@ impl Shell {
         if let Some(connector) = &self.store.connector {
             return Ok(Arc::clone(connector));
         }
-        let connector = self.store.connect.connector()?;
+        let mut connector = self.store.connect.connector()?;
+        if self.mode == Mode::Interactive {
+            connector = self.lines.through(connector);
+        }
         self.store.connector = Some(Arc::clone(&connector));
         Ok(connector)
     }

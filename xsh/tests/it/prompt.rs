@@ -241,6 +241,23 @@ fn ctrl_c_ends_the_line_or_the_command_and_never_the_shell() {
 }
 
 #[test]
+fn ctrl_c_stops_a_command_that_waits_for_a_daemon_that_hangs() {
+    xenbus_harness::for_each_daemon(|daemon| {
+        let mut terminal = Terminal::start(daemon.socket(), &["--timeout", "600"]);
+        terminal.wait_for_line("xsh /#");
+        daemon.pause();
+        terminal.line("cat /tool");
+        terminal.press_until(CTRL_C, "the prompt", |screen| {
+            screen.contents().trim_end().ends_with("\nxsh /#")
+        });
+        daemon.resume();
+        terminal.press_until("set /x 1; cat /x\r", "the value", |screen| {
+            screen.contents().contains("\n1")
+        });
+    });
+}
+
+#[test]
 fn ctrl_d_leaves_but_warns_once_of_an_open_transaction() {
     let serve = Serve::start(&[]);
     let mut terminal = started(&serve);
