@@ -256,8 +256,8 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
     let mut session = Session::start(&["--demo"]);
     session.shows("Domain-0");
     session.keys("\x1a");
-    session.until("stopping", |session| {
-        session.state() == "T" || session.sent.ends_with(b"\x1b[?25h")
+    session.until("giving the terminal back", |session| {
+        session.sent.ends_with(b"\x1b[?25h")
     });
     let deadline = Instant::now() + PATIENCE;
     while session.state() != "T" {
