@@ -23,13 +23,13 @@ const TREE: &str = include_str!("../../../lib/tests/it/fixtures/host_model/tree-
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn client(daemon: &Daemon) -> Client {
+pub(crate) fn client(daemon: &Daemon) -> Client {
     let connector = Arc::new(SocketConnector::new(daemon.socket()));
     Client::with_connector(connector, ClientOptions::default()).unwrap()
 }
 
 /// Puts the captured host into a daemon.
-fn fill(daemon: &Daemon) {
+pub(crate) fn fill(daemon: &Daemon) {
     let client = client(daemon);
     let writes: Vec<Pending<()>> = TREE
         .lines()

@@ -9,7 +9,12 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, tcgetattr};
+use xenbus::StorePath;
+use xenbus::client::Operations as _;
 use xenbus::demo::{Host, Scenario};
+use xenbus_harness::for_each_daemon;
+
+use crate::daemons::{client, fill};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -306,6 +311,41 @@ fn a_store_that_restarts_is_waited_for_and_said() {
     assert!(session.end().success());
     session.is_restored();
     drop(host);
+}
+
+#[test]
+fn every_daemon_is_shown_as_it_lives_and_as_it_restarts() {
+    for_each_daemon(|daemon| {
+        fill(daemon);
+        let address = format!("unix:{}", daemon.socket().display());
+        let mut session = Session::start(&["--connect", &address]);
+        session.shows(daemon.kind().program());
+        session.keys("2");
+        session.shows("vbd xvda");
+        let state = StorePath::parse("/local/domain/1/device/vbd/51712/state").unwrap();
+        client(daemon).write(&state, b"5").unwrap();
+        session.shows("Closing");
+        // Values of nodes that the model has no use for come from the whole store.
+        session.keys("6");
+        session.shows("libxl");
+        let note = StorePath::parse("/local/domain/1/data/note").unwrap();
+        client(daemon).write(&note, b"hello").unwrap();
+        session.keys("c");
+        session.shows("/local/domain/1/data/note");
+        session.shows("hello");
+        daemon.kill();
+        session.shows("STALE");
+        daemon.restart();
+        fill(daemon);
+        session.until("being fresh again", |session| {
+            !session.screen().contains("STALE")
+        });
+        session.keys("2");
+        session.shows("vbd xvda");
+        session.keys("q");
+        assert!(session.end().success());
+        session.is_restored();
+    });
 }
 
 /// Set in the program that panics.
