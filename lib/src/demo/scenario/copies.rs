@@ -6,6 +6,8 @@ use super::domain::Domain;
 /// Copies that live; more are prebuilt.
 const LIVING: u32 = 40;
 
+const COPIES_MAX: u32 = 20_000;
+
 /// How many copies are asked for in place of those that the file says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Scale {
@@ -54,8 +56,13 @@ pub(super) fn make(
             Scale::Guests(guests) => guests,
             Scale::Nodes(nodes) => (nodes / nodes_of(domain).max(1)).max(1),
         };
-        // What nobody asks for is not made: a number is checked against the limit afterwards.
-        for number in 1..=count.min(1 << 16) {
+        if !(1..=COPIES_MAX).contains(&count) {
+            return Err(format!(
+                "{count} copies of '{}', between 1 and {COPIES_MAX} can be made",
+                domain.name.escape_debug()
+            ));
+        }
+        for number in 1..=count {
             let mut copy = copy(domain, number);
             copy.prebuilt |= scale != Scale::AsIs && number > LIVING;
             domains.push(copy);

@@ -102,10 +102,6 @@ fn what_does_not_fit_together_is_one_error_that_names_key_and_line() {
             "bad-luck",
         ),
         (
-            "domains: [{name: 'a%n', count: 30000, prebuilt: true}]".into(),
-            "30000 domains",
-        ),
-        (
             "domains: [{name: 'a%n', count: 300}]".into(),
             "not prebuilt",
         ),
@@ -188,6 +184,10 @@ fn a_number_after_the_name_scales_what_is_counted() {
     let error = guests("small:7").unwrap_err().to_string();
     assert!(error.contains("cannot be scaled"), "{error}");
     assert!(guests("busy:many").is_err() && guests("busy:-1").is_err());
+    for (name, copies) in [("busy:0", "0 copies"), ("datacenter:99999", "99999 copies")] {
+        let error = guests(name).unwrap_err().to_string();
+        assert!(error.contains(copies) && error.contains("20000"), "{error}");
+    }
 }
 
 #[test]
