@@ -64,6 +64,7 @@ impl Sysroot {
             next: None,
         };
         tree.round(None).map_err(failed)?;
+        tree.files.begin();
         let tree = Arc::new(Mutex::new(tree));
         let (kept, stop) = (Arc::clone(&tree), Stop::default());
         let asked = stop.clone();
