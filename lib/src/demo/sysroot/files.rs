@@ -105,6 +105,6 @@ fn made_room(place: &Path, make: impl Fn() -> io::Result<()>) -> io::Result<()> 
             std::fs::create_dir_all(above)?;
             make()
         }
-        (made, _) => made,
+        (result, _) => result,
     }
 }
