@@ -56,7 +56,9 @@ mod write;
 
 pub(crate) use args::{Args, Argument};
 pub(crate) use record::Monitor;
-pub(crate) use spec::{Changes, Command, Count, Group, Kind, Operand, Opt, switch, valued};
+#[cfg(test)]
+pub(crate) use spec::Count;
+pub(crate) use spec::{Changes, Command, Group, Kind, Operand, Opt, switch, valued};
 
 use crate::exit::{Failure, shown};
 #[cfg(doc)]

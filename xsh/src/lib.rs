@@ -12,11 +12,7 @@
     clippy::format_push_string,
     reason = "texts for people, where an allocation is nothing"
 )]
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the commands that use the rest follow"
-)]
+#![allow(dead_code, reason = "the commands that use the rest follow")]
 
 mod cli;
 mod clock;

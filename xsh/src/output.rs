@@ -7,7 +7,7 @@ mod sink;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-pub(crate) use json::{bytes_member, is_text, json_string, yaml_string};
+pub(crate) use json::{bytes_member, json_string};
 pub(crate) use sheet::{Cell, Column, Sheet, column};
 pub(crate) use sink::{Sink, shell, status};
 
@@ -165,11 +165,6 @@ impl Out {
         let flushed = self.flush();
         let ended = self.sink.end();
         flushed.and(ended)
-    }
-
-    /// What was written to memory.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.sink.into_bytes()
     }
 }
 

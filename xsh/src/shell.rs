@@ -17,7 +17,7 @@ use xenbus::StorePath;
 use xenbus::cli::ConnectArgs;
 
 pub(crate) use change::Change;
-pub(crate) use glob::{has_wildcard, matcher};
+pub(crate) use glob::matcher;
 pub(crate) use interrupt::Interrupt;
 pub(crate) use journal::{After, Before, Entry, Journal, Undo};
 pub(crate) use line::Lines;
@@ -167,11 +167,6 @@ impl Shell {
             .read_to_end(&mut bytes)
             .map_err(|error| Failure::io("cannot read standard input", &error))?;
         bounded(bytes, "standard input")
-    }
-
-    /// Whether `< file` gives something to read.
-    pub(crate) fn has_input(&self) -> bool {
-        self.input.is_some()
     }
 }
 

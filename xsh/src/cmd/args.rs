@@ -193,12 +193,6 @@ impl Args {
         Some(value)
     }
 
-    /// The values of an option that may be given several times, in order.
-    pub(crate) fn values(&self, long: &str) -> impl Iterator<Item = &[u8]> {
-        let given = self.given.iter();
-        given.filter_map(move |(option, value)| (option.long == long).then_some(&value[..]))
-    }
-
     /// The value of an option as text.
     pub(crate) fn text(&self, long: &str) -> Result<Option<&str>, Failure> {
         self.value(long)

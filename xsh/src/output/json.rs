@@ -37,7 +37,7 @@ fn quoted(text: &str, escape: impl Fn(&mut String, char)) -> String {
 }
 
 /// Whether a value goes into JSON and YAML as text.
-pub(crate) fn is_text(bytes: &[u8]) -> Option<&str> {
+fn is_text(bytes: &[u8]) -> Option<&str> {
     str::from_utf8(bytes).ok()
 }
 

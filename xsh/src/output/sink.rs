@@ -12,7 +12,6 @@ pub(crate) enum Sink {
     Pipe(Box<Child>, Option<BufWriter<ChildStdin>>),
     /// A screenful in memory, then a pager.
     Pager(Pager),
-    Memory(Vec<u8>),
 }
 
 /// Bytes that are handed over together.
@@ -47,14 +46,7 @@ impl Sink {
                 }
             }
             Self::Pager(pager) => pager.end().map(|()| None),
-            Self::Stdout(_) | Self::File(_) | Self::Memory(_) => Ok(None),
-        }
-    }
-
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        match self {
-            Self::Memory(bytes) => bytes,
-            _ => Vec::new(),
+            Self::Stdout(_) | Self::File(_) => Ok(None),
         }
     }
 
@@ -64,7 +56,6 @@ impl Sink {
             Self::Stdout(stdout) => stdout,
             Self::File(file) => file,
             Self::Pipe(_, stdin) => stdin.as_mut()?,
-            Self::Memory(bytes) => bytes,
             Self::Pager(pager) => pager,
         })
     }

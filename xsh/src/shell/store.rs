@@ -127,11 +127,6 @@ impl Shell {
         Ok(())
     }
 
-    /// The client, if there is a connection already.
-    pub(crate) fn connected(&self) -> Option<&Client> {
-        self.store.client.as_ref()
-    }
-
     /// What commands ask: the open transaction if there is one, else the store.
     pub(crate) fn ops(&mut self) -> Result<Ops, Failure> {
         match &self.store.transaction {

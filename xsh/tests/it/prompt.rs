@@ -162,7 +162,7 @@ fn events_appear_above_the_line_that_is_typed() {
 }
 
 #[test]
-fn typing_and_completion_work_in_a_storm_of_events_and_losses_are_counted() {
+fn typing_and_completion_work_in_a_storm_of_events() {
     let serve = Serve::start(&[]);
     let client = client(&serve);
     let nodes = if std::env::var_os("XENBUS_LONG").is_some() {
@@ -268,7 +268,11 @@ fn ctrl_d_leaves_but_warns_once_of_an_open_transaction() {
     terminal.line("set /a 1");
     terminal.wait_for(" *1] /#");
     terminal.keys(CTRL_D);
-    terminal.wait_for("a transaction is open");
+    // Between two prompts the key would be the terminal's.
+    terminal.wait("the warning and the next prompt", |screen| {
+        let text = screen.contents();
+        text.contains("gives it up\nxsh [tx ") && text.trim_end().ends_with(" *1] /#")
+    });
     terminal.keys(CTRL_D);
     assert_eq!(terminal.end(), 0);
     assert!(!client(&serve).exists(&path("/a")).unwrap());
