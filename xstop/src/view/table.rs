@@ -75,7 +75,11 @@ pub struct Need {
 /// Columns between two columns.
 const GAP: usize = 1;
 
-/// Places the columns in a width: those of the highest ranks are left out until the rest fits, then all grow evenly.
+/// A column that gives way keeps so much.
+const NARROW: usize = 4;
+
+/// Places the columns in a width: those of the highest ranks are left out until the rest fits; then all grow evenly, or
+/// the widest shrink.
 pub fn place(needs: &[Need], width: usize) -> Vec<Placed> {
     let mut ranks: Vec<u8> = needs.iter().map(|need| need.rank).collect();
     ranks.sort_unstable();
@@ -99,6 +103,14 @@ pub fn place(needs: &[Need], width: usize) -> Vec<Placed> {
     }
     let mut room = width.saturating_sub(total(&chosen));
     let mut widths: Vec<usize> = chosen.iter().map(|at| needs[*at].least).collect();
+    // Where even those that always stay do not fit, the widest give way.
+    let mut excess = total(&chosen).saturating_sub(width);
+    while excess > 0
+        && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROW)
+    {
+        *widest -= 1;
+        excess -= 1;
+    }
     while room > 0 {
         let mut has_grown = false;
         for (own, at) in widths.iter_mut().zip(&chosen) {
@@ -226,6 +238,9 @@ mod tests {
                 .collect()
         };
         assert_eq!(widths(4), [(0, 4)]);
+        let tight = place(&[need(10, 10, 0), need(7, 9, 0), need(4, 4, 0)], 17);
+        let tight: Vec<usize> = tight.iter().map(|placed| placed.width).collect();
+        assert_eq!(tight, [6, 5, 4]);
         assert_eq!(widths(9), [(0, 4), (2, 4)]);
         assert_eq!(widths(16), [(0, 4), (1, 6), (2, 4)]);
         assert_eq!(widths(20), [(0, 6), (1, 6), (2, 6)]);
