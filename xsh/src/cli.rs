@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 use xenbus::cli::ConnectArgs;
 use xenbus::demo::Scenario;
 use xenbus::store::Personality;
@@ -99,7 +98,14 @@ pub(crate) enum Command {
     /// Print the completions of a shell
     Completions {
         /// The shell
-        shell: Shell,
+        shell: OuterShell,
+    },
+    /// What the last of some words may become; the completions of the outer shells ask this
+    #[command(hide = true, disable_help_flag = true)]
+    CompleteWords {
+        /// The words after the program's name
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
     },
     /// Do as xenstore-NAME of xenstore-utils does; so does xsh under that name
     #[command(disable_help_flag = true)]
@@ -113,6 +119,14 @@ pub(crate) enum Command {
     /// One of the shell's own commands, or a script.
     #[command(external_subcommand)]
     Other(Vec<OsString>),
+}
+
+/// A shell that has completions of ours.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum OuterShell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 /// One of xenstore-utils as a word.

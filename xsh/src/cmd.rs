@@ -32,11 +32,13 @@ mod device;
 mod doctor;
 mod document;
 mod edit;
+mod expert;
 mod explain;
 mod find;
 mod grep;
 pub(crate) mod help;
 mod host;
+mod info;
 mod ls;
 mod perm;
 mod place;
@@ -96,6 +98,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &device::DEVICE,
     &explain::EXPLAIN,
     &doctor::DOCTOR,
+    &info::INFO,
     &document::EXPORT,
     &document::IMPORT,
     &document::DIFF,
@@ -108,6 +111,14 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &session::ALIAS,
     &session::SET_OPTION,
     &session::EXIT,
+    &expert::INTRODUCE,
+    &expert::RELEASE,
+    &expert::RESUME,
+    &expert::SET_TARGET,
+    &expert::QUOTA,
+    &expert::FEATURE,
+    &expert::CONTROL,
+    &expert::RAW,
 ];
 
 /// Options that every command has.

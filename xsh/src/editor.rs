@@ -31,6 +31,13 @@ use crate::token::lex;
 /// How long a completion may take.
 const PATIENCE: Duration = Duration::from_millis(150);
 
+/// Where the last word of a line begins, and what it may become.
+pub(crate) fn complete_line(scene: &Scene, line: &str) -> (usize, Vec<String>) {
+    let (start, pairs) = complete::complete(scene, line, line.len());
+    let replacements = pairs.into_iter().map(|pair| pair.replacement);
+    (start, replacements.collect())
+}
+
 /// What rustyline asks.
 pub(crate) struct Assistant {
     /// What the session is like while a line is typed.

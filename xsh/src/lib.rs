@@ -39,11 +39,11 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::process::ExitCode;
 
 use clap::Parser;
+use xenbus::cli::ConnectArgs;
 
 use cli::{Cli, Command};
 use exit::Exit;
 use shell::{Mode, Settings, Shell};
-use xenbus::cli::ConnectArgs;
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
@@ -63,6 +63,7 @@ pub fn run() -> ExitCode {
     let exit = match (cli.command, cli.line, cli.file) {
         (Some(Command::Serve(args)), None, None) => cmd::serve::run(&args),
         (Some(Command::Completions { shell }), None, None) => cmd::completions::run(shell),
+        (Some(Command::CompleteWords { words }), None, None) => cmd::completions::words(&words),
         (Some(Command::Compat { name, arguments }), None, None) => {
             return compat::run_named(name.0, arguments);
         }

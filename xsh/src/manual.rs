@@ -21,6 +21,7 @@ fn page() -> String {
             "@SYNTAX@" => page += &format!(".Bd -literal\n{}\n.Ed\n", escaped(SYNTAX)),
             "@SETTINGS@" => settings(&mut page),
             "@EXIT@" => exits(&mut page),
+            "@COMPAT@" => compat(&mut page),
             line => page += &format!("{line}\n"),
         }
     }
@@ -251,6 +252,16 @@ fn settings(page: &mut String) {
         }
         *page += &format!(".It Cm {}\n", setting.name);
         *page += &text(&format!("{help}: {}.", setting.words.join(", ")));
+    }
+    *page += ".El\n";
+}
+
+/// What is done otherwise than by xenstore-utils.
+fn compat(page: &mut String) {
+    *page += ".Bl -tag -width Ds\n";
+    for (tool, what, why) in crate::compat::DEVIATIONS {
+        *page += &format!(".It {}\n", escaped(tool));
+        *page += &text(&format!("{what}: {why}."));
     }
     *page += ".El\n";
 }

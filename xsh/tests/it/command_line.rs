@@ -51,7 +51,7 @@ fn version_and_completions_are_printed() {
     for shell in ["bash", "zsh", "fish"] {
         let (code, script, _) = run(&["completions", shell]);
         assert_eq!(code, Some(0));
-        assert!(script.contains("personality"), "{shell}");
+        assert!(script.contains("complete-words"), "{shell}");
     }
 }
 
