@@ -152,11 +152,11 @@ impl Inodes {
             .any(|(number, record)| lookups(record) > u64::from(*number == self.root))
     }
 
-    /// What is remembered of the nodes that were made or changed through this tree.
-    pub fn changed(&self) -> Vec<(StorePath, Known)> {
-        let records = self.records.values().filter(|record| !record.detached);
+    /// What is remembered of the nodes at and below `path`.
+    pub fn remembered_within(&self, path: &StorePath) -> Vec<(StorePath, Known)> {
+        let numbers = self.within(path);
+        let records = numbers.iter().filter_map(|number| self.records.get(number));
         records
-            .filter(|record| record.known.modified.is_some())
             .map(|record| (record.path.clone(), record.known))
             .collect()
     }

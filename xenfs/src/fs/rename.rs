@@ -84,6 +84,7 @@ impl XenFs {
             return Err(Errno::ENOTEMPTY);
         }
         self.materialize(from)?;
+        self.bring_along(from);
         let known = self.inodes().known(from);
         let inherits = known.made_here && !known.perms_set;
         let _gone = self.ledger.echo(from, job.view, Left::missing());

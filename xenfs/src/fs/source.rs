@@ -90,7 +90,7 @@ impl Source {
     /// The transaction does not have the node at `path`, whatever there is outside.
     pub(super) fn is_missing(&self, path: &StorePath) {
         if let Some(inside) = self.inside() {
-            inside.changes().0.insert(path.clone(), Change::Other);
+            inside.changes().note(path);
         }
     }
 }
@@ -99,6 +99,16 @@ impl Inside {
     /// The file system outside.
     pub(super) fn outside(&self) -> &XenFs {
         &self.outside
+    }
+
+    /// The nodes that the transaction has removed, also if it has made them again.
+    pub(super) fn removed(&self) -> Vec<StorePath> {
+        let changes = self.changes();
+        let removed = changes
+            .0
+            .iter()
+            .filter(|(_, change)| **change == Change::Removed);
+        removed.map(|(path, _)| path.clone()).collect()
     }
 
     fn is_open(&self) -> bool {
@@ -130,19 +140,24 @@ impl Inside {
 }
 
 impl Changes {
-    fn note(&mut self, op: Op, path: &StorePath) {
-        let change = match op {
-            Op::WRITE | Op::MKDIR | Op::SET_PERMS => Change::Other,
+    fn carry_out(&mut self, op: Op, path: &StorePath) {
+        match op {
+            Op::WRITE | Op::MKDIR | Op::SET_PERMS => self.note(path),
             Op::RM => {
                 let below = self.below(path).cloned().collect::<Vec<_>>();
                 for below in below {
                     self.0.remove(&below);
                 }
-                Change::Removed
+                self.0.insert(path.clone(), Change::Removed);
             }
-            _ => return,
-        };
-        self.0.insert(path.clone(), change);
+            _ => {}
+        }
+    }
+
+    /// The node is another than outside. What was removed once stays so for all that is below it outside, even if it is
+    /// made again.
+    fn note(&mut self, path: &StorePath) {
+        self.0.entry(path.clone()).or_insert(Change::Other);
     }
 
     /// Whether the node at `path` is not what it is outside.
@@ -171,7 +186,7 @@ impl Operations for Source {
             Self::Store(client) => client.submit(request),
             Self::Transaction(inside) => {
                 if let Subject::Path(path) = &request.subject {
-                    inside.changes().note(request.op, path);
+                    inside.changes().carry_out(request.op, path);
                 }
                 inside.ask(|transaction| transaction.submit(request))
             }

@@ -86,9 +86,18 @@ impl XenFs {
             return Err(error);
         }
         transaction.commit()?;
-        let changed = self.inodes().changed();
-        for (path, known) in changed {
-            inside.outside().take_over(&path, &known);
+        let outside = inside.outside();
+        // What was removed is another node now, if it was made again.
+        for path in inside.removed() {
+            outside.inodes().detach(&path);
+            outside.ledger().recheck(&path);
+        }
+        let known = self.inodes().remembered_within(&self.root);
+        for (path, known) in known {
+            outside.take_over(&path, &known);
+            if known.modified.is_some() {
+                outside.ledger().recheck(&path);
+            }
         }
         Ok(())
     }
@@ -101,13 +110,14 @@ impl XenFs {
         }
     }
 
-    /// Remembers what a transaction knows of a node that it has changed.
+    /// Remembers what a transaction knows of a node.
     fn take_over(&self, path: &StorePath, inside: &Known) {
         self.inodes().remember(path, |known| {
             if inside.made_here {
                 *known = *inside;
             }
-            known.modified = inside.modified;
+            known.kind = known.kind.or(inside.kind);
+            known.modified = inside.modified.or(known.modified);
         });
     }
 
@@ -119,6 +129,20 @@ impl XenFs {
             committed?;
         }
         Ok(())
+    }
+
+    /// Remembers what outside is remembered of what is about to be moved: nobody knows it by its new path.
+    pub(super) fn bring_along(&self, from: &StorePath) {
+        let Some(inside) = self.client.inside() else {
+            return;
+        };
+        let remembered = inside.outside().inodes().remembered_within(from);
+        for (path, outside) in remembered {
+            if self.client.outside(&path).is_some() {
+                self.inodes()
+                    .remember(&path, |known| known.kind = known.kind.or(outside.kind));
+            }
+        }
     }
 
     /// [`XenFs::examine`], for who may only be passing.

@@ -8,7 +8,7 @@ use xenbus_harness::{Daemon, Kind, available, requires_fuse};
 use xenfs::settings::Settings;
 
 use super::inotify::Listener;
-use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
+use super::rig::{Chance, Mount, for_each_mount, for_each_mount_with, path};
 use crate::stores::{Store, for_each_store};
 
 /// Path of a transaction called T.
@@ -478,5 +478,61 @@ fn the_daemons_differ_in_what_is_a_change_and_in_what_is_seen() {
         mount.put("/t/b", "other");
         let commit = mount.run(&format!("echo commit > {T}/.control"));
         assert_eq!(commit.status == 0, snapshots, "{commit:?}");
+    });
+}
+
+/// A script of many operations that prints how each went, the same in every file system.
+fn random_script(chance: &mut Chance) -> String {
+    let mut script = "mkdir -p a/b b/c c\n".to_owned();
+    let path = |chance: &mut Chance| {
+        let depth = 1 + chance.below(3);
+        let names: Vec<_> = (0..depth)
+            .map(|_| ["a", "b", "c"][chance.below(3) as usize])
+            .collect();
+        names.join("/")
+    };
+    for number in 0..120 {
+        let (first, second) = (path(chance), path(chance));
+        let operation = match chance.below(8) {
+            0 | 1 => format!("echo {number} > {first}"),
+            2 | 3 => format!("mkdir {first}"),
+            4 => format!("rm -r {first}"),
+            5 => format!("mv {first} {second}"),
+            // How much cp has copied when it meets itself is chance.
+            6 if !format!("{second}/").starts_with(&format!("{first}/")) => {
+                format!("cp -a {first} {second}")
+            }
+            _ => format!("cat {first} || ls {first}"),
+        };
+        script += &format!("({operation}) 2>&1; echo \"{operation}: $?\"\n");
+    }
+    script + "find . -type d | sort; find . -type f | sort | xargs -r grep .\n"
+}
+
+#[test]
+fn whatever_is_done_inside_is_what_another_file_system_does_and_is_there_after_the_commit() {
+    for_each_mount(|mount| {
+        let seeds = if std::env::var_os("XENBUS_LONG").is_some() {
+            60
+        } else {
+            3
+        };
+        for seed in 1..=seeds {
+            let script = random_script(&mut Chance(0x2545_f491 * seed));
+            let elsewhere = tempfile::TempDir::new_in("/dev/shm").unwrap();
+            let reference = mount.sh(&format!("cd {}\n{script}", elsewhere.path().display()));
+            mount.sh(&format!("mkdir -p r; mkdir {T}"));
+            let before = mount.sh("find r | sort");
+            let inside = mount.sh(&format!("cd {T}/r; rm -rf *\n{script}"));
+            assert_eq!(inside, reference, "seed {seed}");
+            assert_eq!(mount.sh("find r | sort"), before, "seen before the commit");
+            mount.sh(&format!("echo commit > {T}/.control"));
+            let tree = "find . -type d | sort; find . -type f | sort | xargs -r grep .";
+            let expected = mount.sh(&format!("cd {}; {tree}", elsewhere.path().display()));
+            let shown = || mount.run(&format!("cd r; {tree}")).out;
+            let start = Instant::now();
+            while shown() != expected && start.elapsed() < Duration::from_secs(10) {}
+            assert_eq!(shown(), expected, "seed {seed}");
+        }
     });
 }
