@@ -76,12 +76,16 @@
 //! # What a reader may rely on
 //!
 //! - Content is never older than the last WRITE that was answered before `open()`. A node that was just created is found.
-//! - The kernel believes a directory's name and mode, and the size and mode of an open file, for up to one second; a
-//!   file's name never, so that `stat` by name is always what the store says. With `cache=none` it believes nothing.
-//! - Unreadable nodes are never believed.
+//! - While the store's events tell of everything (a privileged connection with watches) the kernel keeps what it was
+//!   told until an event says otherwise: sizes, modes, listings and types follow the event. An answer that an event
+//!   overtakes is not kept, and nothing that was kept is believed when the connection is lost.
+//! - Otherwise the kernel believes a directory's name and mode, and the size and mode of an open file, for up to one
+//!   second; a file's name never. With `cache=none` it believes nothing.
+//! - That a name is not there is never believed, nor is what may not be read.
 //! - While the store is away operations fail with EIO, at the latest after `timeout=` (those that need a transaction
 //!   after the client's longer deadline for starting one). As long as a store is known to hang, operations fail at once.
-//!   When it is back everything goes on, with the same inode numbers, also in working directories inside the mount.
+//!   When it is back everything goes on, with the same inode numbers, also in working directories inside the mount; what
+//!   has vanished meanwhile is told as removed.
 //!
 //! # Errors
 //!

@@ -72,6 +72,7 @@ impl Adaptor {
     /// Runs `job`: on this thread as long as another one of the session is free to take requests, which saves the way to
     /// another thread; otherwise on one of the pool.
     fn later(&self, job: impl FnOnce(&Mounted) + Send + 'static) {
+        self.fs.main().stats().requests.add(1);
         let busy = self.busy.fetch_add(1, Ordering::AcqRel) + 1;
         if busy < THREADS {
             carry_out(&self.fs, job);

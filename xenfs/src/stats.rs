@@ -30,6 +30,8 @@ impl Count {
 /// The numbers. Shared: the watcher counts, whoever is asked reads.
 #[derive(Debug, Default)]
 pub struct Stats {
+    /// Requests of the kernel, those of the helper not counted.
+    pub requests: Count,
     /// Events that the store sent.
     pub events: Count,
     /// Nodes whose change is still to be looked at and told.

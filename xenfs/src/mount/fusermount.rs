@@ -127,7 +127,9 @@ fn options(request: &Request<'_>) -> OsString {
     if request.options.settings.allow_other {
         text.extend_from_slice(b",allow_other");
     }
-    for name in request.options.flag_names() {
+    // Read-only is for us to enforce: changes of others are repeated on this very mount.
+    let names = request.options.flag_names().filter(|name| *name != "ro");
+    for name in names {
         text.push(b',');
         text.extend_from_slice(name.as_bytes());
     }
@@ -216,7 +218,7 @@ mod tests {
         };
         assert_eq!(
             super::options(&request),
-            "fsname=unix:/a\\,suid\\\\,subtype=xenfs,default_permissions,allow_other,nosuid,nodev,ro"
+            "fsname=unix:/a\\,suid\\\\,subtype=xenfs,default_permissions,allow_other,nosuid,nodev"
         );
     }
 

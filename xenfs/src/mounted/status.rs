@@ -35,6 +35,7 @@ impl Mounted {
             "daemon": self.daemon(store, &address),
             "privileged": self.main.is_privileged(),
             "mounted_since": seconds(self.main.mounted()),
+            "requests": stats.requests.get(),
             "open_files": self.main.open_files(),
             "transactions": self.transactions.count(),
             "stale_since": stale_since.map(seconds),

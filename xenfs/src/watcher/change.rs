@@ -1,5 +1,7 @@
 //! What is different: the facts compared with what the store says now.
 
+use std::collections::BTreeSet;
+
 use xenbus::{Perms, StorePath};
 
 use super::read::{Reading, There};
@@ -19,7 +21,7 @@ pub(super) struct Change {
     /// For the streams: what the store says of it now.
     pub(super) value: Option<Vec<u8>>,
     pub(super) perms: Option<Perms>,
-    /// For the streams: the nodes that have gone with it, each before the one that it was in.
+    /// The nodes that are known to have gone with it, each before the one that it was in.
     pub(super) removed_below: Vec<StorePath>,
 }
 
@@ -108,18 +110,21 @@ impl Work {
                 .take_while(|other| other.is_within(path))
                 .cloned()
                 .collect();
-            for other in below.into_iter().rev() {
-                facts.remove(&other);
-                if other != *path {
-                    removed_below.push(other);
-                }
+            let mut gone = BTreeSet::new();
+            for other in below {
+                let children = facts.remove(&other).and_then(|facts| facts.children);
+                let children = children.iter().flatten();
+                gone.extend(children.filter_map(|(name, _)| other.child(name).ok()));
+                gone.insert(other);
             }
+            gone.remove(path);
+            removed_below.extend(gone.into_iter().rev());
             // Without a list of its directory: it can only be told of one that the kernel knows.
             was_child.unwrap_or(known)
         });
         if existed || known {
             self.push(path, What::Removed, &Left::missing(), changes);
-            if let Some(change) = changes.last_mut().filter(|_| !self.streams.is_empty()) {
+            if let Some(change) = changes.last_mut() {
                 change.removed_below = removed_below;
             }
         }

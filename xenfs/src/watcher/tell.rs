@@ -262,23 +262,36 @@ impl Work {
                 steps.extend(self.step(removal(shown), node, shown, 0));
             }
         }
-        for view in VIEWS {
-            let is_told = within
+        // And those that the kernel does not know: whoever watches their directory has seen their names.
+        let own = [(path, scene.above.as_ref().map(|(_, sight)| *sight))];
+        let below = change.removed_below.iter().map(|node| {
+            let above = node.parent();
+            let known = within
                 .iter()
-                .any(|(node, sight)| node == path && sight.presentations().any(|p| p.view == view));
-            if is_told || !scene.is_listed(view) || change.echo.has(view) {
-                continue;
-            }
-            let kind = self.fs.inodes().known(path).kind;
-            let shape = match (view, kind) {
-                (View::Plain, None | Some(Kind::File)) => Shape::File,
-                _ => Shape::Directory,
-            };
-            let shown = Presentation { view, shape };
-            if let Some(mut step) = self.step(removal(shown), path, shown, 0) {
-                step.target.id = self.fs.inodes().departed(path, shown);
-                departed.push(step.target.id);
-                steps.push(step);
+                .find(|(other, _)| above.as_ref() == Some(other));
+            (node, known.map(|(_, sight)| *sight))
+        });
+        for (node, above) in below.chain(own) {
+            let known = within.iter().find(|(other, _)| other == node);
+            for view in VIEWS {
+                let is_told = known.is_some_and(|(_, sight)| {
+                    sight.presentations().any(|shown| shown.view == view)
+                });
+                let is_listed = above.is_some_and(|sight| sight.uses(view, Shape::Directory));
+                if is_told || !is_listed || change.echo.has(view) {
+                    continue;
+                }
+                let kind = self.fs.inodes().known(node).kind;
+                let shape = match (view, kind) {
+                    (View::Plain, None | Some(Kind::File)) => Shape::File,
+                    _ => Shape::Directory,
+                };
+                let shown = Presentation { view, shape };
+                if let Some(mut step) = self.step(removal(shown), node, shown, 0) {
+                    step.target.id = self.fs.inodes().departed(node, shown);
+                    departed.push(step.target.id);
+                    steps.push(step);
+                }
             }
         }
         // `.value` before the directory that holds it.

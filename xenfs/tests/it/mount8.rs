@@ -233,7 +233,8 @@ fn an_ordinary_user_mounts_and_unmounts_without_root() {
     assert!(!place.is_mounted());
 
     succeed(as_foreign(&place, &program).arg("-oro").arg(&place.point));
-    assert!(place.line().unwrap().contains(" fuse.xenfs ro,"));
+    let error = fail(as_foreign(&place, "mkdir").arg(place.point.join("x")), 1);
+    assert!(error.contains("Read-only file system"), "{error}");
     let daemon = place.daemon();
     daemon.signal(rustix::process::Signal::TERM);
     daemon.ends();
@@ -277,4 +278,58 @@ fn without_fusermount3_the_error_says_what_to_install() {
         let error = fail(as_foreign(&place, &program).arg(&place.point), 1);
         assert!(error.contains("apt install fuse3"), "{error}");
     });
+}
+
+#[test]
+fn an_ordinary_users_mount_tells_changes_too() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+    use xenbus::{Client, ClientOptions, Operations as _, StorePath, address::Address};
+    let Some((place, program)) = foreign() else {
+        return;
+    };
+    let store = Client::connect(
+        &Address::Unix(place.socket().into()),
+        ClientOptions::default(),
+    )
+    .unwrap();
+    let node = StorePath::parse("/t/x").unwrap();
+    for options in ["-orw", "-oro"] {
+        store.write(&node, b"1").unwrap();
+        succeed(as_foreign(&place, &program).arg(options).arg(&place.point));
+        let mut listener = as_foreign(&place, "inotifywait")
+            .args(["-q", "-m", "-e", "close_write"])
+            .arg(place.point.join("t/x"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut lines = BufReader::new(listener.stdout.take().unwrap());
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Again and again: the listener says nothing when it has begun.
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    store.write(&node, b"2").unwrap();
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+            });
+            lines.read_line(&mut line).unwrap();
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert!(line.contains("CLOSE_WRITE"), "{line}");
+        listener.kill().unwrap();
+        listener.wait().unwrap();
+        if options == "-oro" {
+            let error = fail(as_foreign(&place, "touch").arg(place.point.join("t/x")), 1);
+            assert!(error.contains("Read-only file system"), "{error}");
+        }
+        let daemon = place.daemon();
+        succeed(
+            as_foreign(&place, "fusermount3")
+                .arg("-u")
+                .arg(&place.point),
+        );
+        daemon.ends();
+    }
 }

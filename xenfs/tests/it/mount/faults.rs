@@ -7,6 +7,7 @@ use xenbus::{ClientOptions, Operations};
 use xenbus_harness::{Daemon, available, requires_fuse};
 use xenfs::settings::Settings;
 
+use super::inotify::Listener;
 use super::rig::{Mount, path};
 use crate::count::Count;
 use crate::stores::Store;
@@ -103,5 +104,43 @@ fn a_daemon_that_hangs_costs_an_error_and_no_more_than_the_deadline() {
         );
         kill_process(pid, Signal::CONT).unwrap();
         Mount::until(|| mount.run("cat t/x").out == "1\n");
+    }
+}
+
+#[test]
+fn nothing_that_was_kept_is_believed_when_the_store_is_away() {
+    if !requires_fuse() {
+        return;
+    }
+    for kind in available() {
+        let store = Store::Real(Daemon::start(kind));
+        let mount = Mount::of(
+            store.client_with(short()),
+            Arc::new(Count::default()),
+            store.client_with(short()),
+            &settings(),
+        );
+        let Store::Real(daemon) = &store else {
+            return;
+        };
+        mount.put("/t/d/x", "1");
+        mount.put("/t/y", "1");
+        mount.quiet();
+        mount.sh("find t; stat t/d/x t/y");
+        let listener = Listener::new(&mount, &["-r", "-e", "delete,create"], &["./t"]);
+        daemon.kill();
+        Mount::until(|| mount.stats().stale_since().is_some());
+        let start = Instant::now();
+        assert!(mount.fails("stat t/d/x").contains("Input/output error"));
+        assert!(start.elapsed() < Duration::from_secs(10), "{kind:?}");
+        daemon.restart();
+        // The daemons begin with nothing: what vanished is told.
+        let told = listener.until("DELETE,ISDIR ./t/d");
+        assert!(told.contains(&"DELETE ./t/d/x".to_owned()), "{told:#?}");
+        Mount::until(|| mount.store.write(&path("/t/z"), b"2").is_ok());
+        Mount::until(|| mount.run("cat t/z").out == "2\n");
+        assert!(mount.stats().stale_since().is_none());
+        let ls = mount.sh("ls t");
+        assert_eq!(ls, "z\n", "{kind:?}");
     }
 }

@@ -80,3 +80,79 @@ fn a_reader_that_starts_over_sees_the_new_value() {
         assert_eq!(content, "three\n");
     });
 }
+
+#[test]
+fn ten_thousand_acknowledged_writes_are_read_back_at_once() {
+    const ROUNDS: usize = 10_000;
+    for_each_mount(|mount| {
+        mount.put("/t/old", "");
+        for round in 0..ROUNDS {
+            let value = round.to_string();
+            mount.put("/t/old", &value);
+            let content = fs::read_to_string(mount.file("t/old")).unwrap();
+            assert_eq!(content, format!("{value}\n"));
+            if round % 4 == 0 {
+                let name = format!("t/new-{}", round % 400);
+                mount.put(&format!("/{name}"), &value);
+                let content = fs::read_to_string(mount.file(&name)).unwrap();
+                assert_eq!(content, format!("{value}\n"));
+                if round % 8 == 0 {
+                    mount.store.rm(&path(&format!("/{name}"))).unwrap();
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_the_kernel_was_told_costs_no_request_until_it_changes() {
+    for_each_mount(|mount| {
+        mount.put("/t/d/e/x", "1");
+        mount.put("/t/d/y", "1");
+        mount.quiet();
+        let look = || mount.sh("find t | sort; stat -c %s t/d/y");
+        let first = look();
+        mount.quiet();
+        look();
+        let before = mount.stats().requests.get();
+        assert_eq!(look(), first);
+        assert_eq!(
+            mount.stats().requests.get(),
+            before,
+            "the kernel knows it all"
+        );
+        mount.put("/t/d/new", "1");
+        mount.put("/t/d/y", "longer");
+        mount.quiet();
+        assert_eq!(
+            look(),
+            "t\nt/d\nt/d/e\nt/d/e/x\nt/d/new\nt/d/y\n7\n",
+            "and what changed it asks for"
+        );
+        mount.store.rm(&path("/t/d/e")).unwrap();
+        mount.quiet();
+        assert_eq!(look(), "t\nt/d\nt/d/new\nt/d/y\n7\n");
+    });
+}
+
+#[test]
+fn with_cache_none_every_look_asks() {
+    let never = Settings {
+        cache: Cache::None,
+        ..Settings::default()
+    };
+    for_each_mount_with(&never, |mount| {
+        mount.put("/t/x", "1");
+        for round in 1..20 {
+            mount.put("/t/x", &"v".repeat(round));
+            let size = fs::metadata(mount.file("t/x")).unwrap().len();
+            assert_eq!(
+                size,
+                round as u64 + 1,
+                "at once, without waiting for an event"
+            );
+            mount.put(&format!("/t/n{round}"), "1");
+            assert_eq!(fs::read_dir(mount.file("t")).unwrap().count(), round + 1);
+        }
+    });
+}

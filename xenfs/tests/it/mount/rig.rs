@@ -61,6 +61,22 @@ impl Mount {
         store: Client,
         settings: &Settings,
     ) -> Self {
+        let mount = Self::made(client, count, store, settings);
+        assert_eq!(mount.notes(), [] as [String; 0]);
+        mount
+    }
+
+    /// Mounts what `client` sees, though it may have something to note.
+    pub(crate) fn noted(client: Client, store: Client, settings: &Settings) -> Self {
+        Self::made(client, Arc::default(), store, settings)
+    }
+
+    /// What the mount has told the one who mounts.
+    pub(crate) fn notes(&self) -> &[String] {
+        self.live.notes()
+    }
+
+    fn made(client: Client, count: Arc<Count>, store: Client, settings: &Settings) -> Self {
         let directory = TempDir::new().unwrap();
         let mut options = Options {
             settings: settings.clone(),
@@ -85,7 +101,6 @@ impl Mount {
             move |_| sender.send(()).unwrap_or_default(),
         )
         .unwrap();
-        assert_eq!(live.notes(), [] as [String; 0]);
         Self {
             directory,
             mounted,
