@@ -95,6 +95,8 @@ pub struct Inodes {
     /// Records that the kernel does not know, the longest unused first.
     idle: BTreeMap<u64, u64>,
     clock: u64,
+    /// How often somebody was told of a node.
+    uses: u64,
     remembered: usize,
     hasher: RandomState,
     root: u64,
@@ -113,6 +115,7 @@ impl Inodes {
             numbers: BTreeMap::new(),
             idle: BTreeMap::new(),
             clock: 0,
+            uses: 0,
             remembered,
             hasher: RandomState::new(),
             root: 0,
@@ -188,8 +191,10 @@ impl Inodes {
     pub fn look_up(&mut self, path: &StorePath, presentation: Presentation) -> Node {
         let number = self.record(path);
         self.retain(number, presentation);
+        self.uses += 1;
         if let Some(record) = self.records.get_mut(&number) {
             record.used = true;
+            record.used_at = self.uses;
         }
         Node {
             id: self.join(number, presentation),

@@ -76,6 +76,7 @@ impl Watcher {
             rechecks: BTreeSet::new(),
             unread: Vec::new(),
             rescan: None,
+            asked_at: 0,
             streams: Vec::new(),
         };
         let thread = thread::Builder::new()
@@ -126,6 +127,8 @@ struct Work {
     unread: Vec<StorePath>,
     /// When everything is to be looked at again.
     rescan: Option<Instant>,
+    /// The use of nodes up to which the answers at hand are newer.
+    asked_at: u64,
     /// The `.events` that are open.
     streams: Vec<Arc<Stream>>,
 }
@@ -171,6 +174,7 @@ impl Work {
         {
             batch.push(next);
         }
+        self.asked_at = self.fs.inodes().uses();
         let (readings, failed) = self.read(&batch);
         let mut changes = Vec::new();
         for ((path, cause), reading) in batch.iter().zip(readings) {

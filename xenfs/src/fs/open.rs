@@ -73,6 +73,10 @@ impl XenFs {
             Shape::Value => self.check_value(&node, flags)?,
             Shape::Events => return Err(Errno::ENOENT),
         }
+        if !self.inodes().use_again(node.id) {
+            // Removed, and known to be, while we asked: there may be another one.
+            return Err(Errno::ESTALE);
+        }
         let file = File::new(node.id, node.number, flags.writes(), flags.append());
         Ok(self.opened(file.truncating(flags.truncates())))
     }

@@ -77,6 +77,34 @@ impl Inodes {
             .any(|(_, number)| self.records.get(number).is_some_and(Record::is_known))
     }
 
+    /// How often somebody was told of a node until now.
+    pub fn uses(&self) -> u64 {
+        self.uses
+    }
+
+    /// Somebody was told that the node of a nodeid is there. `false` if it is gone.
+    pub fn use_again(&mut self, id: u64) -> bool {
+        let (number, _) = self.split(id);
+        self.uses += 1;
+        let record = self
+            .records
+            .get_mut(&number)
+            .filter(|record| !record.detached);
+        if let Some(record) = record {
+            record.used_at = self.uses;
+            return true;
+        }
+        false
+    }
+
+    /// Whether somebody was told of a node at or below `path` after the use number `since`.
+    pub fn is_used_since(&self, path: &StorePath, since: u64) -> bool {
+        self.within(path).iter().any(|number| {
+            let record = self.records.get(number);
+            record.is_some_and(|record| record.is_known() && record.used_at > since)
+        })
+    }
+
     /// The nodeid of a presentation of the node at `path`; a record is made if there is none.
     pub fn id_of(&mut self, path: &StorePath, presentation: Presentation) -> u64 {
         let number = self.record(path);

@@ -42,6 +42,8 @@ pub(super) struct Record {
     pub(super) lookups: [u64; PRESENTATIONS],
     /// Somebody looked it up, not only the helper that repeats changes.
     pub(super) used: bool,
+    /// When it was used last: the number of that use.
+    pub(super) used_at: u64,
     /// Removed; the path may be another node's now.
     pub(super) detached: bool,
     /// Key in the list of idle records.
@@ -55,6 +57,7 @@ impl Record {
             known: Known::default(),
             lookups: [0; PRESENTATIONS],
             used: false,
+            used_at: 0,
             detached: false,
             idle_since: None,
         }

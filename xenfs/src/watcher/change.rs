@@ -94,6 +94,11 @@ impl Work {
             // It is not there yet.
             return;
         }
+        if self.fs.inodes().is_used_since(path, self.asked_at) {
+            // Somebody was told that it is there, perhaps again, and later than we.
+            self.doubt([path.clone()]);
+            return;
+        }
         let known = self.fs.inodes().knows_within(path);
         let mut removed_below = Vec::new();
         let existed = self.fs.ledger().with_facts(|facts| {

@@ -298,7 +298,13 @@ impl Work {
         steps.sort_by_key(|step| std::cmp::Reverse(step.names.len()));
         // Whoever makes a node here now makes another one. A local operation does this itself, or has moved the node.
         if VIEWS.into_iter().all(|view| !change.echo.has(view)) {
-            self.fs.inodes().detach(path);
+            let mut inodes = self.fs.inodes();
+            if inodes.is_used_since(path, self.asked_at) {
+                drop(inodes);
+                self.doubt([path.clone()]);
+                return;
+            }
+            inodes.detach(path);
         }
         while !steps.is_empty() {
             let rest = steps.split_off(steps.len().min(STEPS));
