@@ -14,9 +14,14 @@ impl XenFs {
         &self.root
     }
 
+    /// What the plain view shows this node as, as far as is known.
+    pub(crate) fn kind(&self, path: &StorePath) -> Option<Kind> {
+        self.inodes().known(path).kind
+    }
+
     /// Whether the plain view shows this node as a file, as far as is known.
     pub(crate) fn is_file(&self, path: &StorePath) -> bool {
-        self.inodes().known(path).kind == Some(Kind::File)
+        self.kind(path) == Some(Kind::File)
     }
 
     /// Whether a file is open that is to create this node.

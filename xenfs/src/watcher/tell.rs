@@ -77,6 +77,10 @@ impl Work {
                                 shape: Shape::File,
                             };
                             steps.extend(self.step(Action::Modify, &change.path, shown, *length));
+                            if self.fs.kind(&change.path).is_none() {
+                                // It is shown as one, and need not be asked for children next time.
+                                self.fs.remember_kind(&change.path, Kind::File);
+                            }
                         }
                     }
                 }
@@ -413,6 +417,10 @@ impl Work {
     fn perform(&mut self, steps: &mut Vec<Step>) {
         if !steps.is_empty() {
             self.run_steps(steps);
+            // The kernel's clock is coarse: for a moment it would believe what the helper was told.
+            for step in steps.iter() {
+                self.notifier.attributes(step.target.id);
+            }
             steps.clear();
         }
     }
