@@ -11,6 +11,7 @@ mod footer;
 mod header;
 pub mod help;
 mod overview;
+mod picture;
 mod rings;
 mod sheet;
 mod sort;

@@ -5,8 +5,9 @@ use xenbus::device::Seen;
 use xenbus::device::class::Handshake;
 use xenbus::device::history::StateLog;
 
-use super::canvas::{HIGH, Look, gauge, spark};
+use super::canvas::Look;
 use super::cell::{geometry, health, state_role, state_sign};
+use super::picture::{HIGH, gauge, spark};
 use super::table::Align::{Left, Right};
 use super::table::{Align, Column, Scene};
 use crate::model::{DeviceRow, Point};

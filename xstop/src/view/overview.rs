@@ -6,8 +6,9 @@ use ratatui::layout::Rect;
 use ratatui::text::Span;
 use xenbus::device::Severity;
 
-use super::canvas::{Canvas, Look, spark};
+use super::canvas::{Canvas, Look};
 use super::cell::{severity_role, severity_sign};
+use super::picture::{chart_row, spark};
 use super::sheet;
 use super::table::Scene;
 use crate::app::App;
@@ -391,7 +392,7 @@ fn draw_activity(canvas: &mut Canvas<'_>, app: &App) {
         return;
     }
     for row in 0..rows {
-        let line = super::canvas::chart_row(look, columns, rows, row, &samples, most);
+        let line = chart_row(look, columns, rows, row, &samples, most);
         canvas.put_spans(1, row, &[line]);
     }
     let label = format!("{}/s ", units::count(most));

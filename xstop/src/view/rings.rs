@@ -4,8 +4,8 @@ use ratatui::text::Span;
 use xenbus::device::Reading;
 use xenbus::device::ring::{PageReference, Place};
 
-use super::canvas::{HIGH, gauge};
 use super::cell::{capacity, health};
+use super::picture::{HIGH, gauge};
 use super::table::Align::{Left, Right};
 use super::table::{Align, Column, Scene};
 use crate::column::RingRow;

@@ -9,8 +9,9 @@ use super::{Page, Subject};
 use crate::model::{RingUse, UseSource};
 use crate::theme::Role;
 use crate::units;
-use crate::view::canvas::{HIGH, Look, gauge};
+use crate::view::canvas::Look;
 use crate::view::cell::capacity;
+use crate::view::picture::{HIGH, gauge};
 
 /// Grant references that are listed of one ring.
 const LISTED: usize = 4;

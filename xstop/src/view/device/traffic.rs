@@ -6,7 +6,8 @@ use super::{Page, Subject};
 use crate::model::{Counter, Point, Traffic, Unit};
 use crate::theme::Role;
 use crate::units;
-use crate::view::canvas::{Look, chart_row};
+use crate::view::canvas::Look;
+use crate::view::picture::chart_row;
 
 /// Rows of the chart.
 const ROWS: usize = 3;
