@@ -100,11 +100,14 @@ impl Nodes for Snapshot {
 /// taken for empty, as that of a directory nearly always is.
 impl Nodes for View<'_> {
     fn value(&self, path: &StorePath) -> Reading<Cow<'_, [u8]>> {
-        let own = self.get(path).map(|node| match &node.value {
-            Field::Unasked => Reading::Known(&[][..]),
-            asked => field(asked).map(|bytes| &bytes[..]),
-        });
-        value(self, path, own)
+        match self.get(path).map(|node| &node.value) {
+            Some(Field::Unasked) => Reading::Known(Cow::Borrowed(b"")),
+            Some(asked) => field(asked).map(|bytes| Cow::Borrowed(&bytes[..])),
+            // A mirror holds the parents of all that it holds: most keys that the model asks for are missing, and a
+            // search below each would cost more than all else.
+            None if self.covers(path) => Reading::Missing,
+            None => value(self, path, None),
+        }
     }
 
     fn children(&self, path: &StorePath) -> Reading<Vec<String>> {

@@ -13,6 +13,20 @@ pub(super) fn replace(
     fresh: Vec<Mirrored>,
     mut tell: impl FnMut(MirrorEvent),
 ) {
+    if nodes.is_empty() {
+        // Everything is new and in order already.
+        *nodes = fresh
+            .into_iter()
+            .map(|new| (new.path.clone(), Arc::new(new)))
+            .collect();
+        for new in nodes.values() {
+            tell(MirrorEvent::Changed {
+                old: None,
+                new: Some(Arc::clone(new)),
+            });
+        }
+        return;
+    }
     let known: Vec<StorePath> = nodes
         .range(root.clone()..)
         .map(|(path, _)| path)

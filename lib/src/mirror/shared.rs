@@ -140,7 +140,9 @@ impl State {
     pub(super) fn replace(&mut self, root: &StorePath, fresh: Vec<Mirrored>) {
         let subscribers = &mut self.subscribers;
         replace(&mut self.nodes, root, fresh, |event| {
-            Self::tell(subscribers, &event);
+            if !subscribers.is_empty() {
+                Self::tell(subscribers, &event);
+            }
         });
     }
 

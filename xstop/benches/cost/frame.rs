@@ -71,7 +71,7 @@ fn draw(app: &App) -> f64 {
 }
 
 pub(crate) fn measure(rounds: usize) {
-    let (few, few_rows) = screen("small");
+    let (few, few_rows) = screen("datacenter:8");
     let (many, many_rows) = screen("datacenter");
     println!("a frame of the devices, 160x50, median of {rounds}");
     let mut pairs = Vec::new();

@@ -103,7 +103,10 @@ fn states(client: &Client) -> Vec<StorePath> {
 
 pub(crate) fn client(socket: &Path) -> Client {
     let connector = Arc::new(SocketConnector::new(socket));
-    Client::with_connector(connector, ClientOptions::default()).unwrap()
+    let mut options = ClientOptions::default();
+    // To fill a daemon takes its time.
+    options.timeout = Duration::from_mins(2);
+    Client::with_connector(connector, options).unwrap()
 }
 
 impl Host {

@@ -43,7 +43,8 @@ pub(super) struct Mirrors {
 /// A mirror, and what it tells.
 pub(super) struct Followed {
     pub(super) mirror: Mirror,
-    pub(super) events: Subscription,
+    /// None until everything was read once: what is there from the start is no news.
+    events: Option<Subscription>,
 }
 
 impl Mirrors {
@@ -84,11 +85,16 @@ impl Mirrors {
     pub(super) fn events(&self) -> Vec<MirrorEvent> {
         let mut events = Vec::new();
         for followed in std::iter::once(&self.main).chain(self.singles.values()) {
-            while let Some(event) = followed.events.try_next() {
+            while let Some(event) = followed.events.as_ref().and_then(Subscription::try_next) {
                 events.push(event);
             }
         }
         events
+    }
+
+    /// From now on changes are told. Whoever looks at the nodes after this misses none.
+    pub(super) fn listen(&mut self) {
+        self.main.listen(&self.bell);
     }
 
     /// All nodes, for a recording.
@@ -163,9 +169,18 @@ impl Followed {
             options.wants = Some(std::sync::Arc::new(is_wanted));
         }
         options.tell_all = is_main;
-        let mirror = Mirror::start(client, top, options)?;
-        let events = mirror.subscribe(QUEUE, Some(bell.clone()));
-        Ok(Self { mirror, events })
+        let mut followed = Self {
+            mirror: Mirror::start(client, top, options)?,
+            events: None,
+        };
+        if !is_main {
+            followed.listen(bell);
+        }
+        Ok(followed)
+    }
+
+    fn listen(&mut self, bell: &Bell) {
+        self.events = Some(self.mirror.subscribe(QUEUE, Some(bell.clone())));
     }
 }
 

@@ -22,6 +22,8 @@ use crate::model::{Builder, Link, NodeChange, Scope, Stale};
 const PACE: Duration = Duration::from_millis(100);
 /// The same while the nodes are being read.
 const PACE_LOADING: Duration = Duration::from_millis(250);
+/// How often it is looked meanwhile whether all of them are there.
+const LOOK: Duration = Duration::from_millis(5);
 /// How often the store is tried if it is out of reach at the start.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -199,17 +201,9 @@ impl Worker {
         if let Some(ended) = status.ended {
             return Err(ended);
         }
-        let events = mirrors.events();
         let now = self.clock.now();
         if !self.is_complete {
             let is_read = status.stale_since.is_none() && status.scans > 0;
-            mirrors.look(|nodes| {
-                for event in &events {
-                    if let MirrorEvent::Changed { new: Some(new), .. } = event {
-                        self.builder.found(nodes, &new.path);
-                    }
-                }
-            });
             self.change_link(|link| {
                 link.loading = (!is_read).then_some(status.nodes);
                 link.nodes = status.nodes;
@@ -217,6 +211,7 @@ impl Worker {
             });
             if is_read {
                 self.is_complete = true;
+                mirrors.listen();
                 self.builder.reread();
                 if let Some(recorder) = &mut self.recorder {
                     let mut all = Vec::new();
@@ -229,6 +224,7 @@ impl Worker {
             self.set_stale(trouble.map(|error| error.to_string()));
             return Ok(());
         }
+        let events = mirrors.events();
         let mut lost = 0;
         if !events.is_empty() {
             mirrors.look(|nodes| {
@@ -298,7 +294,7 @@ impl Worker {
         let time = self.builder.next().and_then(|at| self.clock.instant_of(at));
         let has_time_passed = time.is_some_and(|at| at <= now);
         let is_wanted = self.is_asked || self.builder.is_dirty() || has_time_passed;
-        let loading = (!self.is_complete).then(|| now + pace);
+        let loading = (!self.is_complete).then(|| now + LOOK);
         if is_wanted && due <= now && !self.is_paused {
             let moment = self.clock.now();
             let devices = self.builder.host().devices.len();
@@ -315,7 +311,7 @@ impl Worker {
         }
         let is_wanted = self.is_asked || self.builder.is_dirty();
         let again = self.published.map_or(now, |last| last + pace);
-        let publishing = (is_wanted && !self.is_paused).then_some(again);
+        let publishing = (is_wanted && !self.is_paused && self.is_complete).then_some(again);
         let time = self.builder.next().and_then(|at| self.clock.instant_of(at));
         let time = time.filter(|_| !self.is_paused).map(|at| at.max(again));
         let sampling = self.sampler.next().filter(|_| self.is_complete);

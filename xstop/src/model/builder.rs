@@ -95,15 +95,6 @@ impl Builder {
         self.dirty.all = true;
     }
 
-    /// Notes a node that was there before anybody looked, while the nodes are still being read: nothing has changed.
-    pub fn found(&mut self, nodes: &dyn Nodes, path: &StorePath) {
-        match Concern::of(nodes, path) {
-            Concern::Device(id) => drop(self.dirty.devices.insert(id)),
-            Concern::Domain(id) => drop(self.dirty.domains.insert(id)),
-            _ => {}
-        }
-    }
-
     /// Notes a change of a node.
     pub fn changed(&mut self, nodes: &dyn Nodes, change: NodeChange<'_>, now: Moment) {
         let NodeChange { path, old, new } = change;
