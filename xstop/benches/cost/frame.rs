@@ -50,6 +50,7 @@ fn screen(scenario: &str) -> (App, usize) {
         has_mouse: false,
         interval: Duration::from_secs(1),
         top: StorePath::root(),
+        speed: 1.0,
     };
     let mut app = App::new(start, &config);
     let (now, count) = (snapshot.now, snapshot.devices.len());
