@@ -333,6 +333,8 @@ fn await_mount(place: &Place) {
     loop {
         for _ in BufReader::new(&table).lines() {}
         if place.line().is_some() {
+            // It answers once the process has answered the kernel.
+            fs::metadata(&place.point).unwrap();
             return;
         }
         let mut polled = [PollFd::new(&table, PollFlags::PRI)];
