@@ -12,7 +12,6 @@
     clippy::format_push_string,
     reason = "texts for people, where an allocation is nothing"
 )]
-#![allow(dead_code, reason = "the commands that use the rest follow")]
 
 mod cli;
 mod clock;

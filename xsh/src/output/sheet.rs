@@ -39,7 +39,6 @@ pub(crate) enum Cell<'a> {
     /// A value of the store, any bytes.
     Bytes(&'a [u8]),
     Number(u64),
-    Flag(bool),
     Perms(&'a Perms),
     /// Printable texts.
     List(Vec<String>),
@@ -61,7 +60,6 @@ impl Cell<'_> {
             Self::Path(path) => path.to_string(),
             Self::Bytes(bytes) => escape(bytes).to_string(),
             Self::Number(number) => number.to_string(),
-            Self::Flag(flag) => (if *flag { "yes" } else { "no" }).to_owned(),
             Self::Perms(perms) => perms.to_string(),
             Self::List(list) => list.join(" "),
             Self::Missing => "-".to_owned(),
@@ -79,7 +77,6 @@ impl Cell<'_> {
             other => {
                 let value = match other {
                     Self::Number(number) => number.to_string(),
-                    Self::Flag(flag) => flag.to_string(),
                     Self::Perms(perms) => list(
                         perms
                             .entries()
