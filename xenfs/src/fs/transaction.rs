@@ -85,19 +85,23 @@ impl XenFs {
             drop(transaction.abort());
             return Err(error);
         }
-        transaction.commit()?;
         let outside = inside.outside();
-        // What was removed is another node now, if it was made again.
-        for path in inside.removed() {
-            outside.inodes().detach(&path);
-            outside.ledger().recheck(&path);
-        }
         let known = self.inodes().remembered_within(&self.root);
-        for (path, known) in known {
-            outside.take_over(&path, &known);
-            if known.modified.is_some() {
+        // Before anybody outside can look at what is new: what it is shown as then, it stays.
+        let settled = outside.settle_kinds(&known);
+        if let Err(error) = transaction.commit() {
+            outside.unsettle_kinds(&settled);
+            return Err(error.into());
+        }
+        // What was removed and made again is another node now. The rest is told by events, as any change.
+        for path in inside.removed() {
+            if self.inodes().recorded(&path).is_some() {
+                outside.inodes().detach(&path);
                 outside.ledger().recheck(&path);
             }
+        }
+        for (path, known) in known {
+            outside.take_over(&path, &known);
         }
         Ok(())
     }
@@ -107,6 +111,28 @@ impl XenFs {
         if let Some(transaction) = self.client.inside().and_then(Inside::end) {
             // A store that does not answer has lost it or loses it with the connection.
             drop(transaction.abort());
+        }
+    }
+
+    /// Remembers what a transaction shows nodes as of which that is not settled here, and says which those are.
+    fn settle_kinds(&self, known: &[(StorePath, Known)]) -> Vec<StorePath> {
+        let mut inodes = self.inodes();
+        let open = |path: &StorePath| inodes.known(path).kind.is_none();
+        let new = known
+            .iter()
+            .filter(|(path, known)| known.kind.is_some() && open(path));
+        let new: Vec<_> = new.cloned().collect();
+        for (path, inside) in &new {
+            inodes.remember(path, |known| known.kind = inside.kind);
+        }
+        new.into_iter().map(|(path, _)| path).collect()
+    }
+
+    /// Forgets that again.
+    fn unsettle_kinds(&self, paths: &[StorePath]) {
+        let mut inodes = self.inodes();
+        for path in paths {
+            inodes.remember(path, |known| known.kind = None);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Transactions from the command line: `.transactions/NAME`.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use xenbus::Operations;
@@ -487,7 +488,13 @@ fn random_script(chance: &mut Chance) -> String {
     let path = |chance: &mut Chance| {
         let depth = 1 + chance.below(3);
         let names: Vec<_> = (0..depth)
-            .map(|_| ["a", "b", "c"][chance.below(3) as usize])
+            .map(|_| {
+                if chance.below(3) == 0 {
+                    "a"
+                } else {
+                    ["b", "c"][usize::from(chance.below(2) == 0)]
+                }
+            })
             .collect();
         names.join("/")
     };
@@ -504,7 +511,7 @@ fn random_script(chance: &mut Chance) -> String {
             }
             _ => format!("cat {first} || ls {first}"),
         };
-        script += &format!("({operation}) 2>&1; echo \"{operation}: $?\"\n");
+        writeln!(script, "({operation}) 2>&1; echo \"{operation}: $?\"").unwrap();
     }
     script + "find . -type d | sort; find . -type f | sort | xargs -r grep .\n"
 }
