@@ -34,6 +34,9 @@ const EVENTS: usize = 262_144;
 /// Nodes that are looked at together.
 const BATCH: usize = 256;
 
+/// How long nothing must have happened before permissions are read in advance.
+const IDLE: Duration = Duration::from_millis(20);
+
 /// How long after a failure the store is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -157,8 +160,16 @@ impl Work {
                 self.recheck();
             } else if self.dirty.len() > 0 {
                 self.follow();
-            } else if let Some(directory) = self.unread.pop() {
-                self.read_ahead(&directory);
+            } else if !self.unread.is_empty() {
+                // Whoever walks through the tree just now comes first.
+                let idle = !self
+                    .fs
+                    .ledger()
+                    .bell()
+                    .wait_until(Some(Instant::now() + IDLE));
+                if let Some(directory) = self.unread.pop_if(|_| idle) {
+                    self.read_ahead(&directory);
+                }
             } else {
                 self.fs.ledger().settle_echoes();
                 self.fs.ledger().bell().wait_until(self.rescan);

@@ -61,6 +61,11 @@ impl Listener {
         }
     }
 
+    /// How many events have come that nobody has asked for.
+    pub(crate) fn heard(&self) -> usize {
+        self.lines.try_iter().count()
+    }
+
     /// Waits for so many events.
     pub(crate) fn wait_for(&self, count: usize) {
         for _ in 0..count {
@@ -277,7 +282,7 @@ fn a_storm_of_changes_is_told_and_the_mount_can_be_taken_away_in_the_middle_of_i
             });
             listener.wait_for(500);
             drop(listener);
-            let _guard = abort_when_stuck(mount.path());
+            let _guard = abort_when_stuck(mount.path(), Duration::from_secs(90));
             let umount = Command::new("umount").arg(mount.path()).status().unwrap();
             done.store(true, Ordering::Relaxed);
             assert!(umount.success(), "busy because of us");

@@ -279,12 +279,12 @@ impl Drop for Mount {
 
 /// Ends the connection of the mount at `path` if it has not ended by itself after a while: a fault must not leave
 /// processes that nobody can end.
-pub(crate) fn abort_when_stuck(path: &Path) -> Sender<()> {
+pub(crate) fn abort_when_stuck(path: &Path, patience: Duration) -> Sender<()> {
     use std::os::unix::fs::MetadataExt as _;
     let (sender, done) = channel::<()>();
     let number = std::fs::metadata(path).unwrap().dev() & 0xfffff;
     std::thread::spawn(move || {
-        if done.recv_timeout(Duration::from_secs(90)) == Err(RecvTimeoutError::Timeout) {
+        if done.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
             let control = format!("/sys/fs/fuse/connections/{number}/abort");
             eprintln!("a mount is stuck: {control}");
             drop(std::fs::write(control, "1"));

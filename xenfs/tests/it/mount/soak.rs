@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use xenbus::{Operations, StorePath};
 
-use super::rig::{Chance, Mount, for_each_mount, path};
+use super::inotify::Listener;
+use super::rig::{Chance, Mount, abort_when_stuck, for_each_mount, path};
 
 /// One of 30 colliding names below `t`.
 fn some_name(chance: &mut Chance) -> String {
@@ -17,11 +20,13 @@ fn some_name(chance: &mut Chance) -> String {
     }
 }
 
-fn rounds() -> u64 {
+/// For how long it goes on: so many rounds, or ten minutes for all stores together.
+fn go_on(round: &mut u64, start: Instant) -> bool {
+    *round += 1;
     if std::env::var_os("XENBUS_LONG").is_some() {
-        20_000
+        start.elapsed() < Duration::from_secs(200)
     } else {
-        400
+        *round <= 300
     }
 }
 
@@ -89,30 +94,58 @@ fn in_the_mount(mount: &Mount, below: &Path, found: &mut BTreeMap<String, String
     }
 }
 
+/// Descriptors that a process has open.
+fn descriptors(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
+}
+
 #[test]
 fn after_colliding_changes_the_mount_shows_what_the_store_has() {
     for_each_mount(|mount| {
         mount.put("/t/a/keep", "");
+        mount.quiet();
+        let helper = mount.helper();
+        let before = descriptors(helper);
+        let listener = Listener::new(mount, &["-r"], &["./t"]);
+        let mut events = Command::new("cat")
+            .arg(mount.file("t/.events"))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let _guard = abort_when_stuck(mount.path(), Duration::from_secs(400));
+        let start = Instant::now();
         std::thread::scope(|scope| {
             for seed in 1..=3 {
                 scope.spawn(move || {
-                    let mut chance = Chance(0x9e37_79b9 * seed);
-                    (0..rounds()).for_each(|_| change_here(mount, &mut chance));
+                    let (mut chance, mut round) = (Chance(0x9e37_79b9 * seed), 0);
+                    while go_on(&mut round, start) {
+                        change_here(mount, &mut chance);
+                    }
                 });
             }
             for seed in 4..=5 {
                 scope.spawn(move || {
-                    let mut chance = Chance(0x9e37_79b9 * seed);
-                    (0..rounds()).for_each(|_| change_there(mount, &mut chance));
+                    let (mut chance, mut round) = (Chance(0x9e37_79b9 * seed), 0);
+                    while go_on(&mut round, start) {
+                        change_there(mount, &mut chance);
+                    }
                 });
             }
         });
         mount.settled();
         mount.put("/t/a/keep", "");
         mount.quiet();
+        assert!(listener.heard() > 10, "it has heard a part of it all");
+        drop(listener);
+        events.kill().unwrap();
+        events.wait().unwrap();
         let (mut there, mut here) = (BTreeMap::new(), BTreeMap::new());
         in_the_store(mount, &path("/t"), &mut there);
         in_the_mount(mount, Path::new("t"), &mut here);
         assert_eq!(here, there);
+        Mount::until(|| mount.stats().streams.get() == 0);
+        mount.settled();
+        assert_eq!(mount.helper(), helper, "it has never died");
+        assert_eq!(descriptors(helper), before);
     });
 }
