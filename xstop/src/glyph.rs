@@ -33,6 +33,8 @@ pub struct Glyphs {
     pub up: &'static str,
     /// Sorted downwards.
     pub down: &'static str,
+    /// Between the steps of the way to what is shown.
+    pub next: &'static str,
     /// From the frontend to the backend, and other connections.
     pub arrow: &'static str,
     /// Between the two states of a device.
@@ -82,6 +84,7 @@ static UNICODE: Glyphs = Glyphs {
     mark: "◆",
     up: "▴",
     down: "▾",
+    next: "▸",
     arrow: "→",
     link: "━",
     broken: "╳",
@@ -115,6 +118,7 @@ static ASCII: Glyphs = Glyphs {
     mark: "*",
     up: "^",
     down: "v",
+    next: ">",
     arrow: ">",
     link: "=",
     broken: "#",

@@ -4,6 +4,7 @@ pub mod canvas;
 pub mod cell;
 pub mod device;
 mod devices;
+mod domain;
 mod domains;
 mod events;
 mod findings;
@@ -81,6 +82,14 @@ pub fn regions(app: &App) -> Regions {
 fn table_area(app: &App, body: Rect) -> Rect {
     match app.place {
         Place::View(ViewId::Overview) => overview::parts(body, app).domains,
+        Place::Domain(_) => {
+            let facts = domain::facts_height(body.height);
+            Rect {
+                y: body.y + facts,
+                height: body.height - facts,
+                ..body
+            }
+        }
         Place::View(ViewId::Findings) => Rect {
             height: body.height - findings::pane_height(body.height),
             ..body
@@ -156,7 +165,8 @@ fn draw_body(canvas: &mut Canvas<'_>, app: &App) {
             }
         }
         Place::View(ViewId::Findings) => findings::draw(canvas, app, snapshot),
-        _ => sheet::draw(canvas, app, snapshot),
+        Place::Domain(id) => domain::draw(canvas, app, snapshot, *id),
+        Place::View(_) => sheet::draw(canvas, app, snapshot),
     }
 }
 

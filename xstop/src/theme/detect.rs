@@ -7,8 +7,9 @@ use terminal_colorsaurus::{QueryOptions, ThemeMode};
 use super::ThemeName;
 use crate::text::Charset;
 
-/// How long a terminal may take to say its background. Remote ones take longer than this only when they say nothing.
-const ANSWER: Duration = Duration::from_millis(150);
+/// How long a terminal may take to say its background. One that answers is not waited for any longer, and an answer
+/// that comes too late would be taken for keys.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// Brightness of a background.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

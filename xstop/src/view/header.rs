@@ -236,7 +236,7 @@ pub(super) fn title(app: &App, look: &Look) -> (Vec<Span<'static>>, Vec<Span<'st
     let last = steps.len().saturating_sub(1);
     for (at, step) in steps.into_iter().enumerate() {
         if at > 0 {
-            title.push(look.span(format!(" {} ", look.glyphs.closed), Role::Faint));
+            title.push(look.span(format!(" {} ", look.glyphs.next), Role::Faint));
         }
         title.push(look.span(step, if at == last { Role::Title } else { Role::Dim }));
     }
