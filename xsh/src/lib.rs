@@ -1,8 +1,8 @@
 //! The XenStore shell: a prompt, scripts and single commands over one registry of commands, and `serve`, the embedded
 //! store as a daemon.
 //!
-//! A line goes through [`token`] (the one lexer), [`parse`] and the session ([`shell`]), which looks the command up in
-//! [`cmd`] and gives it its output ([`output`]).
+//! A line goes through `token` (the one lexer), `parse` and the session (`shell`), which looks the command up in
+//! `cmd` and gives it its output (`output`).
 
 #![cfg_attr(
     test,
