@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use super::board::{Board, Slot};
 use super::host::spawn;
 use super::stop::Stop;
@@ -20,8 +22,8 @@ use files::Files;
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long a round may take: what is left has its turn in the next one.
-const ROUND: Duration = Duration::from_millis(200);
+/// Processor time that a round may take: what is left has its turn in the next one.
+const ROUND: Duration = Duration::from_millis(100);
 
 /// Directories that belong to us.
 const OURS: [&str; 3] = [
@@ -73,7 +75,7 @@ impl Sysroot {
                 let now = Instant::now();
                 asked.bell.wait_until(Some(now + INTERVAL));
                 // A directory that somebody took away: there is nobody to read it either.
-                drop(lock(&kept).round(Some(Instant::now() + ROUND)));
+                drop(lock(&kept).round(Some(ROUND)));
             }
         })?;
         Ok(Self {
@@ -104,8 +106,9 @@ impl Drop for Sysroot {
 }
 
 impl Tree {
-    /// Writes what has changed, until `deadline`.
-    fn round(&mut self, deadline: Option<Instant>) -> std::io::Result<()> {
+    /// Writes what has changed, for so much processor time.
+    fn round(&mut self, budget: Option<Duration>) -> std::io::Result<()> {
+        let start = processor_time();
         let served = self.board.served_by(self.board.hardware());
         let mut gone: Vec<DeviceId> = self.devices.keys().cloned().collect();
         gone.retain(|id| served.binary_search_by(|(other, _)| other.cmp(id)).is_err());
@@ -119,7 +122,7 @@ impl Tree {
             .take()
             .map_or(0, |next| served.partition_point(|(other, _)| *other < next));
         for (id, slot) in served[first..].iter().chain(&served[..first]) {
-            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            if budget.is_some_and(|budget| processor_time().saturating_sub(start) > budget) {
                 self.next = Some(id.clone());
                 break;
             }
@@ -147,6 +150,12 @@ impl Tree {
             .into_iter()
             .try_for_each(|(path, text)| self.files.put(&path, text))
     }
+}
+
+/// What this thread has used.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Files and what they hold.
