@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::host::{Running, Served, printed, said, tool, write};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An alert of the kind that the manual shows.
 const RULES: &str = r#"
