@@ -6,6 +6,7 @@
 
 mod change;
 mod collect;
+mod loss;
 mod queue;
 mod read;
 mod stream;
@@ -26,6 +27,7 @@ use crate::events::Stream;
 use crate::fs::XenFs;
 use crate::notify::Notifier;
 use crate::replay::Replay;
+use loss::Losses;
 use queue::{Cause, Queue};
 
 /// Events that may wait: more, and everything that the kernel knows is looked at again.
@@ -79,6 +81,7 @@ impl Watcher {
             rechecks: BTreeSet::new(),
             unread: Vec::new(),
             rescan: None,
+            losses: Losses::default(),
             asked_at: 0,
             streams: Vec::new(),
         };
@@ -130,6 +133,7 @@ struct Work {
     unread: Vec<StorePath>,
     /// When everything is to be looked at again.
     rescan: Option<Instant>,
+    losses: Losses,
     /// The use of nodes up to which the answers at hand are newer.
     asked_at: u64,
     /// The `.events` that are open.

@@ -15,10 +15,15 @@ impl Work {
     /// # Errors
     /// There will be no more.
     pub(super) fn collect(&mut self) -> Result<()> {
+        let mut events = 0;
         while let Some(event) = self.watch.try_next()? {
             match event {
-                WatchEvent::Changed(path) => self.note(&path),
+                WatchEvent::Changed(path) => {
+                    events += 1;
+                    self.note(&path);
+                }
                 WatchEvent::Initial | WatchEvent::Reset => {
+                    self.losses.ask(self.fs.client().store());
                     self.fs.ledger().set_followed(true);
                     self.fs.stats().fresh();
                     // Whatever was told until now was told without a watch.
@@ -34,6 +39,9 @@ impl Work {
                 }
                 _ => {}
             }
+        }
+        if let Some(at) = self.losses.count(events, Instant::now()) {
+            self.rescan = Some(self.rescan.map_or(at, |other| at.min(other)));
         }
         while let Some(deaths) = &self.deaths {
             match deaths.try_next() {
