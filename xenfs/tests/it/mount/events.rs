@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use xenbus::Operations as _;
+use xenbus_harness::requires_tool;
 
 use super::rig::{Mount, for_each_mount, path};
 
@@ -108,6 +109,9 @@ fn start(mount: &Mount, script: &str) -> Child {
 
 #[test]
 fn common_tools_read_the_stream() {
+    if requires_tool("jq").is_none() {
+        return;
+    }
     for_each_mount(|mount| {
         mount.put("/t/x", "1");
         mount.quiet();
