@@ -23,7 +23,6 @@ use options::Options;
 use store::Store;
 
 /// What is done otherwise than by the programs of Xen 4.17: the tool, what, and why.
-#[cfg(test)]
 pub(crate) const DEVIATIONS: &[(&str, &str, &str)] = &[
     (
         "watch",

@@ -108,6 +108,19 @@ pub(super) fn topic(shell: &mut Shell, name: &str) -> Result<bool, Failure> {
                 writeln!(shell.out, "{:>4}  {meaning}", exit.0)?;
             }
         }
+        "compat" => {
+            writeln!(
+                shell.out,
+                "Called xenstore-read and so on, or as 'xsh compat read', it does as xenstore-utils of Xen 4.17 do,\n\
+                 except for this:"
+            )?;
+            for (tool, what, why) in crate::compat::DEVIATIONS {
+                writeln!(shell.out, "  {tool}")?;
+                for line in wrapped(&format!("{what}: {why}"), 74) {
+                    writeln!(shell.out, "      {line}")?;
+                }
+            }
+        }
         _ => return Ok(false),
     }
     Ok(true)
@@ -146,4 +159,4 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 /// Names that `help` takes.
-pub(crate) const TOPICS: &[&str] = &["syntax", "exit-codes"];
+pub(crate) const TOPICS: &[&str] = &["syntax", "exit-codes", "compat"];

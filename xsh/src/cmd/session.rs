@@ -16,7 +16,8 @@ pub(super) const HELP: Command = Command {
     summary: "explain commands and the language",
     options: &[],
     operands: &[Operand::maybe("COMMAND", Kind::Command)],
-    text: "Without COMMAND it lists all. 'help syntax' explains the language, 'help exit-codes' the codes.",
+    text: "Without COMMAND it lists all. 'help syntax' explains the language, 'help exit-codes' the codes, 'help compat' \
+           how xenstore-utils are replaced.",
     examples: &[
         ("help ls", "explain ls"),
         ("help syntax", "quotes, pipes, wild cards"),
