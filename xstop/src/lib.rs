@@ -2,7 +2,7 @@
 //!
 //! [`collect`] follows the store and publishes [`model::Snapshot`]s. [`app`] is the state of the screen, a pure
 //! function of events; [`view`] draws it and changes nothing. One table of keys ([`key`]) and one of columns
-//! ([`column`]) feed everything that names them.
+//! ([`mod@column`]) feed everything that names them.
 
 #![cfg_attr(
     test,
