@@ -251,7 +251,7 @@ fn main() {
         );
         for arguments in [
             &["find", "/bench", "--name", "n1*"][..],
-            &["grep", "value", "/bench"],
+            &["grep", "-r", "value", "/bench"],
         ] {
             let (mut first, mut whole) = (Vec::new(), Vec::new());
             for _ in 0..rounds {

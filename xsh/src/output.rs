@@ -171,15 +171,11 @@ impl Out {
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.sink.write(bytes)?;
-        if self.waiting.is_none() {
-            // The first line is shown at once, the rest in larger pieces.
-            if self.is_first {
-                self.is_first = !bytes.contains(&b'\n');
-                if !self.is_first {
-                    self.sink.flush()?;
-                    return Ok(written);
-                }
-            }
+        // The first line is shown at once, in however many pieces it comes; the rest in larger pieces.
+        if self.is_first && bytes[..written].contains(&b'\n') {
+            self.is_first = false;
+            self.flush()?;
+        } else if self.waiting.is_none() {
             self.waiting = Some(Instant::now());
         }
         Ok(written)
