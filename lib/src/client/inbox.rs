@@ -4,24 +4,31 @@ use std::time::{Duration, Instant};
 
 use crate::wire::{HEADER_SIZE, Header, REPLY_MAX};
 
+/// Bytes to begin with: room for one message of the usual kind. Most programs ask for a value or two.
+const FIRST: usize = 4096 + HEADER_SIZE;
+
 /// The read half's buffer. It grows only as bytes arrive: a peer that announces much and sends nothing costs nothing.
 pub(super) struct Inbox {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
     usual: usize,
+    /// More came at once than there was room for.
+    is_full: bool,
     /// When the first bytes of the message came of which a part is there.
     amid_since: Option<Instant>,
 }
 
 impl Inbox {
-    /// A buffer of `usual` bytes, to which it shrinks back after a long message.
+    /// A buffer that is of `usual` bytes as soon as much arrives, and to which it shrinks back after a long message.
     pub(super) fn new(usual: usize) -> Self {
+        let usual = usual.max(HEADER_SIZE);
         Self {
-            buffer: vec![0; usual.max(HEADER_SIZE)],
+            buffer: vec![0; usual.min(FIRST)],
             start: 0,
             end: 0,
-            usual: usual.max(HEADER_SIZE),
+            usual,
+            is_full: false,
             amid_since: None,
         }
     }
@@ -30,9 +37,11 @@ impl Inbox {
     pub(super) fn space(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            if self.buffer.len() > self.usual {
+            let is_small = self.is_full && self.buffer.len() < self.usual;
+            if is_small || self.buffer.len() > self.usual {
                 self.buffer = vec![0; self.usual];
             }
+            self.is_full = false;
         } else if self.end == self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -47,6 +56,7 @@ impl Inbox {
     /// Says that `count` bytes were put into [`Inbox::space`].
     pub(super) fn arrived(&mut self, count: usize) {
         self.end = (self.end + count).min(self.buffer.len());
+        self.is_full |= self.end == self.buffer.len();
     }
 
     /// The next whole message, if it is there.

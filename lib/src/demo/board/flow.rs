@@ -55,7 +55,7 @@ impl Flow {
             stalled: None,
             lies: false,
             index_base: 0,
-            phase: float(part) / 1000.0 * std::f64::consts::TAU,
+            phase: float(part) / 1000.0,
         }
     }
 
@@ -100,10 +100,10 @@ impl Flow {
             since.as_secs_f64(),
             until.as_secs_f64().max(since.as_secs_f64()),
         );
-        let speed = std::f64::consts::TAU / traffic.period;
-        let tide = |at: f64| at * speed + self.phase;
-        // The integral of 1 + swing * sin(tide): it never falls, because swing is at most 1.
-        let seconds = to - from + traffic.swing / speed * (tide(from).cos() - tide(to).cos());
+        let turn = |at: f64| (at / traffic.period + self.phase).fract();
+        // The integral of 1 + swing * tide: it never falls, because swing is at most 1.
+        let gained = tide_since_turn(turn(to)) - tide_since_turn(turn(from));
+        let seconds = to - from + traffic.swing * traffic.period * gained;
         let count = |rate: f64| whole(rate * seconds.max(0.0));
         let is_stalled = self.stalled.is_some();
         let is_busy = traffic.reads + traffic.writes + traffic.received + traffic.sent > 0.0;
@@ -111,7 +111,7 @@ impl Flow {
             true => 1000,
             false if !is_busy => 0,
             false => {
-                let high = 1.0 + traffic.swing * tide(now.as_secs_f64()).sin();
+                let high = 1.0 + traffic.swing * tide(turn(now.as_secs_f64()));
                 u32::try_from(whole(1000.0 * traffic.fill * high).min(1000)).unwrap_or(1000)
             }
         };
@@ -127,6 +127,26 @@ impl Flow {
             crowded: if crowded { count(requests / 100.0) } else { 0 },
             is_stalled,
         }
+    }
+}
+
+/// How high the tide is after `turn` of its period, from 0 to 1: 0, 1 at a quarter, 0, -1 at three quarters. Of two
+/// parabolas, as like a sine as anybody can see: that would need the library of mathematics, which every start of every
+/// tool would load.
+fn tide(turn: f64) -> f64 {
+    if turn < 0.5 {
+        16.0 * turn * (0.5 - turn)
+    } else {
+        -tide(turn - 0.5)
+    }
+}
+
+/// The integral of [`tide`] since its period began.
+fn tide_since_turn(turn: f64) -> f64 {
+    if turn < 0.5 {
+        turn * turn * (4.0 - 16.0 / 3.0 * turn)
+    } else {
+        1.0 / 3.0 - tide_since_turn(turn - 0.5)
     }
 }
 
