@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use xenbus::device::diagnosis::rows;
 use xstop::column::{DEVICES, DOMAINS, FINDINGS, RINGS};
 
 use crate::host::{Running, Served, printed, said, xstop};
+
+/// How long anything may take before a test says that it never comes.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -61,10 +65,10 @@ fn rates_are_known_from_the_second_sample_on() {
     let text = printed(
         served
             .xstop()
-            .args(["-b", "-n", "2", "-d", "1", "-o", "json"]),
+            .args(["-b", "-n", "4", "-d", "1", "-o", "json"]),
     );
     let samples: Vec<Value> = text.lines().map(json).collect();
-    assert_eq!(samples.len(), 2);
+    assert_eq!(samples.len(), 4);
     let rates = |sample: &Value| {
         let devices = sample["devices"].as_array().unwrap();
         let rates = devices
@@ -73,7 +77,9 @@ fn rates_are_known_from_the_second_sample_on() {
         rates.collect::<Vec<f64>>()
     };
     assert_eq!(rates(&samples[0]), [0.0; 0]);
-    let later = rates(&samples[1]);
+    // Where the files were written since the first.
+    assert!(!rates(&samples[1]).is_empty());
+    let later = rates(&samples[3]);
     assert!(later.len() > 50, "{later:?}");
     assert!(later.iter().any(|rate| *rate > 1.0));
 }
@@ -161,18 +167,27 @@ fn a_check_ends_as_a_monitoring_plugin_does() {
 #[test]
 fn the_broken_host_shows_every_pattern_of_states() {
     let served = Served::start("broken");
-    let sample = json(&printed(served.xstop().args(["--once", "-o", "json"])));
+    let start = Instant::now();
+    // The host's drivers shake hands meanwhile.
+    let sample = loop {
+        let sample = json(&printed(served.xstop().args(["--once", "-o", "json"])));
+        let shown: BTreeSet<&str> = sample["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| finding["finding"].as_str().unwrap())
+            .collect();
+        let missing: Vec<&str> = rows()
+            .iter()
+            .map(|row| row.id)
+            .filter(|id| !shown.contains(id))
+            .collect();
+        if missing.is_empty() {
+            break sample;
+        }
+        assert!(start.elapsed() < DEADLINE, "{missing:?} of {shown:?}");
+    };
     let findings = sample["findings"].as_array().unwrap();
-    let shown: BTreeSet<&str> = findings
-        .iter()
-        .map(|finding| finding["finding"].as_str().unwrap())
-        .collect();
-    let missing: Vec<&str> = rows()
-        .iter()
-        .map(|row| row.id)
-        .filter(|id| !shown.contains(id))
-        .collect();
-    assert_eq!(missing, [""; 0], "{shown:?}");
     for finding in findings {
         assert!(!finding["explanation"].as_str().unwrap().is_empty());
         assert!(!finding["next"].as_str().unwrap().is_empty());
@@ -211,7 +226,9 @@ fn a_recording_is_looked_at_as_a_host_is() {
                 ]
                 .map(of)
             };
-            rows.iter().map(row).collect::<Vec<_>>()
+            // One of this domain's devices flips all the time.
+            let steady = rows.iter().filter(|row| row["domain"] != "leaving");
+            steady.map(row).collect::<Vec<_>>()
         };
         assert_eq!(ids(&live), ids(&again));
     }

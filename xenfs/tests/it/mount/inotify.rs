@@ -61,11 +61,6 @@ impl Listener {
         }
     }
 
-    /// How many events have come that nobody has asked for.
-    pub(crate) fn heard(&self) -> usize {
-        self.lines.try_iter().count()
-    }
-
     /// Waits for so many events.
     pub(crate) fn wait_for(&self, count: usize) {
         for _ in 0..count {
