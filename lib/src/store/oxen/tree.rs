@@ -31,6 +31,8 @@ pub(super) struct Tree {
     pub(super) counts: Arc<BTreeMap<i64, i64>>,
     /// How many an unprivileged one may have.
     pub(super) nodes_max: u32,
+    /// Whether the root was removed: oxenstored takes it off its owner's count then, each time, although it stays.
+    pub(super) has_lost_root: bool,
 }
 
 impl Node {
@@ -83,6 +85,7 @@ impl Tree {
             root: Arc::new(Node::new(Perms::closed(), b"")),
             counts: Arc::default(),
             nodes_max,
+            has_lost_root: false,
         }
     }
 
@@ -154,6 +157,7 @@ impl Tree {
                 let mut root = Node::new(node.perms.clone(), b"");
                 root.value = node.value.clone();
                 self.root = Arc::new(root);
+                self.has_lost_root = true;
             }
             Some((name, _)) => {
                 if let Some(parent) = self.get_mut(&path.parent()) {
@@ -161,7 +165,7 @@ impl Tree {
                 }
             }
         }
-        // The root is counted too, as oxenstored does.
+        // Of the root itself, too, as oxenstored does.
         let mut owners = BTreeMap::new();
         node.for_each(&mut |node| *owners.entry(node.perms.owner).or_default() -= 1);
         for (owner, change) in owners {
@@ -192,7 +196,10 @@ impl Tree {
     /// Puts a subtree in place of what there may be.
     pub(super) fn put(&mut self, path: &Path, node: Arc<Node>) {
         match path.names().split_last() {
-            None => self.root = node,
+            None => {
+                self.root = node;
+                self.has_lost_root = true;
+            }
             Some((name, _)) => {
                 if let Some(parent) = self.get_mut(&path.parent()) {
                     parent.children.insert(name.clone(), node);

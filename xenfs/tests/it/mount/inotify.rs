@@ -11,7 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use xenbus::Operations as _;
 use xenfs::settings::Settings;
 
-use super::rig::{Mount, abort_when_stuck, for_each_mount, for_each_mount_with, path};
+use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
+use crate::watchdog::Watchdog;
 
 /// `inotifywait -m`, and the lines that it prints: `events path`.
 pub(crate) struct Listener {
@@ -277,7 +278,7 @@ fn a_storm_of_changes_is_told_and_the_mount_can_be_taken_away_in_the_middle_of_i
             });
             listener.wait_for(500);
             drop(listener);
-            let _guard = abort_when_stuck(mount.path(), Duration::from_secs(90));
+            let _watchdog = Watchdog::new(mount.path(), Duration::from_secs(90));
             let umount = Command::new("umount").arg(mount.path()).status().unwrap();
             done.store(true, Ordering::Relaxed);
             assert!(umount.success(), "busy because of us");

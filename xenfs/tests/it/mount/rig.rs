@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -275,22 +275,6 @@ impl Drop for Mount {
             .recv_timeout(Duration::from_secs(5))
             .unwrap_or_default();
     }
-}
-
-/// Ends the connection of the mount at `path` if it has not ended by itself after a while: a fault must not leave
-/// processes that nobody can end.
-pub(crate) fn abort_when_stuck(path: &Path, patience: Duration) -> Sender<()> {
-    use std::os::unix::fs::MetadataExt as _;
-    let (sender, done) = channel::<()>();
-    let number = std::fs::metadata(path).unwrap().dev() & 0xfffff;
-    std::thread::spawn(move || {
-        if done.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            let control = format!("/sys/fs/fuse/connections/{number}/abort");
-            eprintln!("a mount is stuck: {control}");
-            drop(std::fs::write(control, "1"));
-        }
-    });
-    sender
 }
 
 /// Runs `test` on a mount of a fresh store of each kind; a visible skip where nothing can be mounted.

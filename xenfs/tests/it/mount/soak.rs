@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use xenbus::{Operations, StorePath};
 
 use super::inotify::Listener;
-use super::rig::{Chance, Mount, abort_when_stuck, for_each_mount, path};
+use super::rig::{Chance, Mount, for_each_mount, path};
+use crate::watchdog::Watchdog;
 
 /// One of 30 colliding names below `t`.
 fn some_name(chance: &mut Chance) -> String {
@@ -112,7 +113,7 @@ fn after_colliding_changes_the_mount_shows_what_the_store_has() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let _guard = abort_when_stuck(mount.path(), Duration::from_secs(400));
+        let _watchdog = Watchdog::new(mount.path(), Duration::from_secs(400));
         let start = Instant::now();
         std::thread::scope(|scope| {
             for seed in 1..=3 {
