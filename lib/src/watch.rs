@@ -28,6 +28,9 @@ pub struct WatchOptions {
     pub bell: Option<Bell>,
     /// How often to look, where nobody does watches (NetBSD's device); nowhere else is it of meaning.
     pub interval: Duration,
+    /// Hands out every event that the store sends. Otherwise equal ones that wait one behind the other are told as one,
+    /// as C xenstored does before it sends them.
+    pub keeps_equal: bool,
 }
 
 impl Default for WatchOptions {
@@ -37,6 +40,7 @@ impl Default for WatchOptions {
             queue: 65_536,
             bell: None,
             interval: polling::INTERVAL,
+            keeps_equal: false,
         }
     }
 }

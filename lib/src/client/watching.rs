@@ -63,7 +63,8 @@ impl Hub {
     ) -> Result<(u64, Arc<Queue>)> {
         let connection = self.connection(path)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let queue = Arc::new(Queue::new(options.queue, options.bell));
+        let queue = Queue::new(options.queue, options.bell).keeping_equal(options.keeps_equal);
+        let queue = Arc::new(queue);
         let entry = Entry {
             path: path.clone(),
             depth: options.depth,

@@ -14,6 +14,7 @@ pub(crate) struct Queue {
     arrived: Condvar,
     most: usize,
     bell: Option<Bell>,
+    keeps_equal: bool,
 }
 
 struct State {
@@ -54,7 +55,14 @@ impl Queue {
             arrived: Condvar::new(),
             most: most.max(1),
             bell,
+            keeps_equal: false,
         }
+    }
+
+    /// Hands out every event, also one like the last that still waits.
+    pub(crate) fn keeping_equal(mut self, keeps: bool) -> Self {
+        self.keeps_equal = keeps;
+        self
     }
 
     /// An event of the store about `path`, of a watch on `watched`.
@@ -150,7 +158,7 @@ impl Queue {
         if state.dropped > 0 || state.events.len() >= self.most {
             // Everything from here on is one "look at everything again", told when the rest was fetched.
             state.dropped += 1;
-        } else if state.events.back() != Some(&event) {
+        } else if self.keeps_equal || state.events.back() != Some(&event) {
             state.events.push_back(event);
         }
         drop(state);
@@ -181,5 +189,24 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_events_that_wait_are_told_as_one_unless_each_is_wanted() {
+        let watched = StorePath::parse("/a").unwrap();
+        let child = StorePath::parse("/a/b").unwrap();
+        for (keeps, wanted) in [(false, 2), (true, 3)] {
+            let queue = Queue::new(10, None).keeping_equal(keeps);
+            queue.changed(watched.clone(), &watched);
+            queue.changed(child.clone(), &watched);
+            queue.changed(child.clone(), &watched);
+            let told = std::iter::from_fn(|| queue.next_until(Some(Instant::now())).unwrap());
+            assert_eq!(told.count(), wanted);
+        }
     }
 }

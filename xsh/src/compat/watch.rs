@@ -16,6 +16,8 @@ pub(super) fn run(call: &Call, store: &Store, options: &Options) -> Result<u8> {
     for path in &options.operands {
         let mut how = WatchOptions::default();
         how.bell = Some(bell.clone());
+        // The original prints, and counts, each.
+        how.keeps_equal = true;
         how.depth = u32::try_from(options.depth).ok();
         let watch = StorePath::parse(path)
             .map_err(xenbus::Error::from)

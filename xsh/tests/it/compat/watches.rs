@@ -2,6 +2,11 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Pair, Seen, Side, for_each_pair};
 
@@ -12,6 +17,14 @@ fn watch(pair: &Pair, side: Side, arguments: &[&str], changes: &[&[&str]]) -> Ve
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // An event that never comes must not be waited for: its end ends the lines.
+    let process = Pid::from_child(&child);
+    let (done, ended) = mpsc::channel::<()>();
+    let deadline = thread::spawn(move || {
+        if ended.recv_timeout(Duration::from_mins(1)) == Err(RecvTimeoutError::Timeout) {
+            kill_process(process, Signal::KILL).ok();
+        }
+    });
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let watched = arguments
         .iter()
@@ -27,7 +40,9 @@ fn watch(pair: &Pair, side: Side, arguments: &[&str], changes: &[&[&str]]) -> Ve
         );
     }
     seen.extend(lines.map(Result::unwrap));
-    assert!(child.wait().unwrap().success());
+    assert!(child.wait().unwrap().success(), "{seen:?}");
+    drop(done);
+    deadline.join().unwrap();
     seen
 }
 
