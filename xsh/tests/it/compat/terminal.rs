@@ -1,6 +1,8 @@
 //! `xenstore-ls` on terminals of many widths.
 
-use std::io::Read as _;
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
@@ -8,7 +10,13 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use super::{Side, for_each_pair, links, original};
 
 /// What a program prints on a terminal of so many columns.
+///
+/// The end of a terminal may overtake what was written to it last: the program's exit would hang its controlling
+/// terminal up, and a reader that Linux interrupts between its look for bytes and its look at the other side's state
+/// is told that there is no other side. So it is nobody's controlling terminal, it stays open, and a mark of our own
+/// behind the program's output says where that ends.
 fn on_terminal(program: &Path, arguments: &[&str], socket: &Path, cols: u16) -> Vec<u8> {
+    const MARK: &[u8] = b"\0the end\0";
     let size = PtySize {
         rows: 24,
         cols,
@@ -19,13 +27,30 @@ fn on_terminal(program: &Path, arguments: &[&str], socket: &Path, cols: u16) -> 
     let mut command = CommandBuilder::new(program);
     command.args(arguments);
     command.env("XENSTORED_PATH", socket);
+    command.set_controlling_tty(false);
     let mut child = pty.slave.spawn_command(command).unwrap();
-    drop(pty.slave);
     let mut reader = pty.master.try_clone_reader().unwrap();
+    let name = pty.master.tty_name().unwrap();
+    let ended = std::thread::spawn(move || {
+        let status = child.wait().unwrap();
+        let mut terminal = OpenOptions::new()
+            .write(true)
+            .custom_flags(libc::O_NOCTTY)
+            .open(name)
+            .unwrap();
+        terminal.write_all(MARK).unwrap();
+        status
+    });
     let mut seen = Vec::new();
-    // The end of a terminal may be an error.
-    drop(reader.read_to_end(&mut seen));
-    assert!(child.wait().unwrap().success());
+    let mut piece = [0; 4096];
+    while !seen.ends_with(MARK) {
+        let count = reader.read(&mut piece).unwrap();
+        assert_ne!(count, 0, "the terminal ended after {}", seen.escape_ascii());
+        seen.extend_from_slice(&piece[..count]);
+    }
+    seen.truncate(seen.len() - MARK.len());
+    let status = ended.join().unwrap();
+    assert!(status.success(), "{status}: {}", seen.escape_ascii());
     seen
 }
 
