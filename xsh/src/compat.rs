@@ -17,7 +17,6 @@ mod watch;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::process::ExitCode;
 
 use options::Options;
 use store::Store;
@@ -142,7 +141,7 @@ pub(crate) struct Stop(u8);
 pub(crate) type Result<T> = std::result::Result<T, Stop>;
 
 /// If the arguments are those of a program of xenstore-utils (by the name in the first), runs it.
-pub(crate) fn run_if_called(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+pub(crate) fn run_if_called(mut arguments: impl Iterator<Item = OsString>) -> Option<u8> {
     let program = arguments.next()?;
     let name = base_name(&program);
     if name == b"xenstore" {
@@ -153,15 +152,15 @@ pub(crate) fn run_if_called(mut arguments: impl Iterator<Item = OsString>) -> Op
 }
 
 /// `xsh compat NAME …`: as if called `xenstore-NAME …`.
-pub(crate) fn run_named(name: &str, arguments: Vec<OsString>) -> ExitCode {
+pub(crate) fn run_named(name: &str, arguments: Vec<OsString>) -> u8 {
     match Tool::named(name.as_bytes()) {
         Some(tool) => single(tool, name.into(), arguments.into_iter()),
         // The command line knows only names of tools.
-        None => ExitCode::from(2),
+        None => 2,
     }
 }
 
-fn single(tool: Tool, program: OsString, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+fn single(tool: Tool, program: OsString, arguments: impl Iterator<Item = OsString>) -> u8 {
     let call = Call {
         options_of: program.clone(),
         program,
@@ -171,7 +170,7 @@ fn single(tool: Tool, program: OsString, arguments: impl Iterator<Item = OsStrin
 }
 
 /// The program `xenstore`, whose first argument says which tool.
-fn multi(program: OsString, mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+fn multi(program: OsString, mut arguments: impl Iterator<Item = OsString>) -> u8 {
     let name = arguments.next();
     let mut call = Call {
         options_of: name.clone().unwrap_or_default(),
@@ -180,13 +179,13 @@ fn multi(program: OsString, mut arguments: impl Iterator<Item = OsString>) -> Ex
     };
     let Some(name) = name else {
         let text = [b"Usage: ", call.program.as_bytes(), b" <mode> [-h] [...]"].concat();
-        return ExitCode::from(call.stop(&text).0);
+        return call.stop(&text).0;
     };
     match Tool::mode(name.as_bytes()) {
         // The original has no mode for it.
         None | Some(Tool::Control) => {
             let text = [b"unknown mode ", name.as_bytes(), b"\n"].concat();
-            ExitCode::from(call.stop(&text).0)
+            call.stop(&text).0
         }
         Some(tool) => {
             call.mode = format!("{} ", name.to_string_lossy());
@@ -195,10 +194,10 @@ fn multi(program: OsString, mut arguments: impl Iterator<Item = OsString>) -> Ex
     }
 }
 
-fn finish(tool: Tool, call: &Call, arguments: Vec<OsString>) -> ExitCode {
+fn finish(tool: Tool, call: &Call, arguments: Vec<OsString>) -> u8 {
     let arguments: Vec<_> = arguments.into_iter().map(OsString::into_vec).collect();
     match run(tool, call, arguments) {
-        Ok(status) | Err(Stop(status)) => ExitCode::from(status),
+        Ok(status) | Err(Stop(status)) => status,
     }
 }
 

@@ -1,7 +1,6 @@
 //! How commands and the shell end: exit codes, and the one place that reports a failure.
 
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 use xenbus::error::{Error, ErrorKind};
 use xenbus::value::escape;
@@ -76,12 +75,6 @@ impl Exit {
             ErrorKind::Disconnected | ErrorKind::Protocol => Self::UNREACHABLE,
             _ => Self::FAILURE,
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.0)
     }
 }
 

@@ -30,12 +30,12 @@ mod record;
 mod repl;
 mod script;
 mod shell;
+mod start;
 mod token;
 mod watching;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::process::ExitCode;
 
 use clap::Parser;
 use xenbus::cli::ConnectArgs;
@@ -43,9 +43,10 @@ use xenbus::cli::ConnectArgs;
 use cli::{Cli, Command};
 use exit::Exit;
 use shell::{Mode, Settings, Shell};
+pub use start::start;
 
-/// Does what the command line says.
-pub fn run() -> ExitCode {
+/// Does what the command line says; the exit status.
+pub fn run() -> u8 {
     if let Some(exit) = compat::run_if_called(std::env::args_os()) {
         return exit;
     }
@@ -54,7 +55,7 @@ pub fn run() -> ExitCode {
     if words.first().is_some_and(is_command) {
         // No options of ours: scripts call us for a value, again and again, and the parser takes a third of the time.
         let shell = Shell::new(ConnectArgs::default(), Mode::Arguments, Settings::default());
-        return one(shell, words).into();
+        return one(shell, words).0;
     }
     let cli = Cli::parse();
     let settings = cli.settings();
@@ -83,7 +84,7 @@ pub fn run() -> ExitCode {
             Exit::USAGE
         }
     };
-    exit.into()
+    exit.0
 }
 
 /// Whether somebody sits there.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::output::{Role, paint};
 use crate::watching::Seen;
@@ -25,13 +25,18 @@ pub(crate) struct Notices {
 }
 
 struct Shared {
-    queue: SyncSender<Line>,
+    /// Made when it is first needed: most sessions are a single command, and tell nothing.
+    queue: LazyLock<Queue>,
     dropped: AtomicU64,
     color: bool,
-    /// Taken by the printer's thread.
-    receiver: Mutex<Option<Receiver<Line>>>,
     /// Watches that were ended: what waits of them is not shown any more.
     ended: Mutex<BTreeSet<u32>>,
+}
+
+struct Queue {
+    sender: SyncSender<Line>,
+    /// Taken by the printer's thread.
+    receiver: Mutex<Option<Receiver<Line>>>,
 }
 
 /// A line, and the watch that tells it.
@@ -43,13 +48,11 @@ struct Line {
 impl Notices {
     /// Notices that wait until [`Notices::print_with`] says where to.
     pub(crate) fn new(color: bool) -> Self {
-        let (queue, receiver) = sync_channel(QUEUE);
         Self {
             shared: Arc::new(Shared {
-                queue,
+                queue: LazyLock::new(Queue::new),
                 dropped: AtomicU64::new(0),
                 color,
-                receiver: Mutex::new(Some(receiver)),
                 ended: Mutex::default(),
             }),
         }
@@ -59,6 +62,7 @@ impl Notices {
     pub(crate) fn print_with(&self, mut print: Print) -> std::io::Result<()> {
         let mut receiver = self
             .shared
+            .queue
             .receiver
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -100,7 +104,7 @@ impl Notices {
     }
 
     fn queue(&self, line: Line) {
-        if self.shared.queue.try_send(line).is_err() {
+        if self.shared.queue.sender.try_send(line).is_err() {
             self.shared.dropped.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -114,6 +118,16 @@ impl Notices {
             watch: Some(number),
             text: format!("{mark} {line}"),
         });
+    }
+}
+
+impl Queue {
+    fn new() -> Self {
+        let (sender, receiver) = sync_channel(QUEUE);
+        Self {
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod battery;
 mod deviations;
+mod live_update;
 mod terminal;
 mod trees;
 mod watches;
