@@ -41,7 +41,9 @@
 //!   anything of it is stored.
 //! - A write never brings back a node that somebody removed: ENOENT (looked at when the node was last seen more than a
 //!   second ago).
-//! - `open()`, and every read at offset 0, ask the store; the reads that follow see the same content up to its end.
+//! - `open()`, and every read at offset 0, ask the store; the reads that follow see the same content up to its end. While
+//!   events are certain `open()` brings the value, and the first read shows it if it follows within 2 ms and nothing is
+//!   known to have changed: so opening and reading is one request.
 //!
 //! # Changes
 //!
@@ -76,6 +78,8 @@
 //! # What a reader may rely on
 //!
 //! - Content is never older than the last WRITE that was answered before `open()`. A node that was just created is found.
+//! - A file that was removed is ESTALE at `open()`, and the kernel looks its name up again. So is a file that has become a
+//!   directory, where events are not certain or it is opened for writing; otherwise that follows the event.
 //! - While the store's events tell of everything (a privileged connection with watches) the kernel keeps what it was
 //!   told until an event says otherwise: sizes, modes, listings and types follow the event. An answer that an event
 //!   overtakes is not kept, and nothing that was kept is believed when the connection is lost.
@@ -164,7 +168,7 @@ pub struct XenFs {
     stats: Arc<Stats>,
     root: StorePath,
     ledger: Ledger,
-    changes: Changes,
+    changes: Arc<Changes>,
     events: Streams,
 }
 
@@ -196,7 +200,7 @@ impl XenFs {
             tx_timeout: settings.tx_timeout,
             health: Health::default(),
             ledger: Ledger::default(),
-            changes: Changes::default(),
+            changes: Arc::default(),
             events: Streams::new(Arc::clone(&stats)),
             stats,
             root,

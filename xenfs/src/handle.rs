@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use directory::{Directory, Listed, Listing};
-pub use file::{Append, File, State};
+pub use file::{Append, Brought, File, State};
 
 use crate::errno::{Errno, Result};
 use crate::inode::Space;

@@ -16,6 +16,8 @@ pub struct Changes {
 struct Node {
     opens: usize,
     changes: u64,
+    /// How often it was written through this mount.
+    writes: u64,
     waiting: Vec<PollNotifier>,
 }
 
@@ -42,6 +44,27 @@ impl Changes {
     /// How often an open node has changed.
     pub fn count(&self, path: &StorePath) -> u64 {
         self.nodes().get(path).map_or(0, |node| node.changes)
+    }
+
+    /// A number that grows with whatever is known to change an open node: its events, and the writes of this mount, which
+    /// are done before their events come.
+    pub fn version(&self, path: &StorePath) -> u64 {
+        let nodes = self.nodes();
+        nodes.get(path).map_or(0, |node| node.changes + node.writes)
+    }
+
+    /// The node was written through this mount.
+    pub fn written(&self, path: &StorePath) {
+        if let Some(node) = self.nodes().get_mut(path) {
+            node.writes += 1;
+        }
+    }
+
+    /// Any node may have been written through this mount.
+    pub fn all_written(&self) {
+        for node in self.nodes().values_mut() {
+            node.writes += 1;
+        }
     }
 
     /// Whether an open node has changed since it had changed `seen` times. `waiting` is told when it changes again.

@@ -11,11 +11,31 @@ use crate::errno::{Errno, Result};
 use crate::events::{Stream, Streams};
 use crate::handle::File;
 use crate::inode::{Node, Shape, Space};
+use crate::poll::Changes;
 
 /// What an open file has seen of its node's changes.
 pub struct Following {
+    changes: Arc<Changes>,
     path: StorePath,
     seen: AtomicU64,
+}
+
+impl Following {
+    /// The node, by the path that it was opened by.
+    pub(super) fn path(&self) -> &StorePath {
+        &self.path
+    }
+
+    /// A number that grows with whatever is known to change the node.
+    pub(super) fn version(&self) -> u64 {
+        self.changes.version(&self.path)
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.changes.close(&self.path);
+    }
 }
 
 impl XenFs {
@@ -25,18 +45,11 @@ impl XenFs {
     }
 
     /// Begins to count a node's changes for a file that is being opened.
-    pub(super) fn following(&self, file: &File) -> Option<Following> {
-        let path = self.inodes().resolve(file.id).ok()?.path;
-        Some(Following {
-            seen: self.changes.open(&path).into(),
-            path,
-        })
-    }
-
-    /// The file is closed.
-    pub(super) fn unfollow(&self, file: &File) {
-        if let Some(following) = &file.following {
-            self.changes.close(&following.path);
+    pub(super) fn following(&self, path: &StorePath) -> Following {
+        Following {
+            seen: self.changes.open(path).into(),
+            path: path.clone(),
+            changes: Arc::clone(&self.changes),
         }
     }
 

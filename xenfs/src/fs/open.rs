@@ -1,16 +1,21 @@
 //! Opening, reading and closing files: OPEN, CREATE, READ, FLUSH, RELEASE.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use xenbus::{ErrorKind, Operations, StorePath};
 
-use super::{Entry, Target, XenFs};
+use super::{Entry, Following, Target, XenFs};
 use crate::attr::Rights;
 use crate::errno::{Errno, Result};
-use crate::handle::{Append, File};
+use crate::handle::{Append, Brought, File, State};
 use crate::inode::{Kind, Node, Shape, View};
 use crate::ledger::Left;
+
+/// How old a value may be that opening brought and the first read shows. Whoever opens a file to read it does so within
+/// microseconds; whoever waits longer wants to see what was done meanwhile.
+const AT_ONCE: Duration = Duration::from_millis(2);
 
 /// The flags of `open(2)` that matter here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,18 +72,23 @@ impl XenFs {
         if flags.writes() {
             self.writable()?;
         }
-        match node.presentation.shape {
+        // Before the store is asked: what changes from now on makes the answer old.
+        let following = self.following(&node.path);
+        let brought = match node.presentation.shape {
             Shape::Directory => return Err(Errno::EISDIR),
-            Shape::File => self.check_file(&node, flags)?,
-            Shape::Value => self.check_value(&node, flags)?,
+            Shape::File => self.check_file(&node, flags, &following)?,
+            Shape::Value => self.check_value(&node, flags, &following)?,
             Shape::Events => return Err(Errno::ENOENT),
-        }
+        };
         if !self.inodes().use_again(node.id) {
             // Removed, and known to be, while we asked: there may be another one.
             return Err(Errno::ESTALE);
         }
-        let file = File::new(node.id, node.number, flags.writes(), flags.append());
-        Ok(self.opened(file.truncating(flags.truncates())))
+        let file = File::new(node.id, node.number, flags.writes(), flags.append())
+            .following(following)
+            .bringing(brought)
+            .truncating(flags.truncates());
+        Ok(self.opened(file))
     }
 
     /// Creates a file in the directory `parent` and opens it. Unless it must be new (`O_EXCL`), the store is told with
@@ -97,7 +107,8 @@ impl XenFs {
         }
     }
 
-    /// Reads from a file. A read at the start asks the store; those that follow see the same content to its end.
+    /// Reads from a file. A read at the start asks the store, unless opening just did; those that follow see the same
+    /// content to its end.
     pub fn read(&self, handle: u64, offset: u64, size: usize) -> Result<Vec<u8>> {
         let file = self.handles.file(handle)?;
         let node = self.node(file.id)?;
@@ -110,7 +121,10 @@ impl XenFs {
         let mut state = file.state();
         let content = match state.snapshot.take() {
             Some(content) if offset > 0 => content,
-            _ => self.content(&node.path)?,
+            _ => match self.just_brought(&file, &node, &mut state) {
+                Some(value) => self.translation.content(value),
+                None => self.content(&node.path)?,
+            },
         };
         let start = usize::try_from(offset)
             .unwrap_or(usize::MAX)
@@ -147,7 +161,6 @@ impl XenFs {
         } else {
             Ok(())
         };
-        self.unfollow(&file);
         self.handles.remove_file(handle);
         committed
     }
@@ -194,8 +207,22 @@ impl XenFs {
         Ok(self.translation.content(self.client.read(path)?))
     }
 
+    /// The value that opening brought, if this is the first read, follows at once, and nothing is known to have changed.
+    fn just_brought(&self, file: &File, node: &Node, state: &mut State) -> Option<Vec<u8>> {
+        let brought = state.brought.take()?;
+        let following = file.following.as_ref()?;
+        let is_true = self.ledger.is_certain()
+            && *following.path() == node.path
+            && brought.asked.elapsed() < AT_ONCE
+            && brought.version == following.version();
+        is_true.then_some(brought.value)
+    }
+
     fn opened(&self, mut file: File) -> Opened {
-        file.following = self.following(&file);
+        if file.following.is_none() {
+            let node = self.inodes().resolve(file.id);
+            file.following = node.ok().map(|node| self.following(&node.path));
+        }
         let wants_flush = file.is_pending();
         let (handle, _) = self.handles.add_file(file);
         Opened {
@@ -205,7 +232,15 @@ impl XenFs {
     }
 
     /// Whether a node is still a file, and whether it can be opened so.
-    fn check_file(&self, node: &Node, flags: OpenFlags) -> Result<()> {
+    fn check_file(
+        &self,
+        node: &Node,
+        flags: OpenFlags,
+        following: &Following,
+    ) -> Result<Option<Brought>> {
+        if !flags.writes() && self.ledger.is_certain() {
+            return self.check_by_reading(node, following);
+        }
         let children = self.submit_has_children(&node.path);
         let rights = (flags.writes() && self.own_domid().is_some())
             .then(|| self.client.submit_perms(&node.path));
@@ -216,13 +251,7 @@ impl XenFs {
                 return Err(Errno::ESTALE);
             }
             // The kernel may have believed in a node that is gone: with O_CREAT it must create it, not fail.
-            Err(error) if error.is_not_found() => {
-                self.client.is_missing(&node.path);
-                return match self.handles.held_back(node.number) {
-                    Some(_) => Ok(()),
-                    None => Err(Errno::ESTALE),
-                };
-            }
+            Err(error) if error.is_not_found() => return self.gone_or_held_back(node),
             Err(error) if error.kind() == ErrorKind::Denied && !flags.reads() => {}
             Err(error) => return Err(error.into()),
         }
@@ -232,15 +261,51 @@ impl XenFs {
         {
             return Err(Errno::EACCES);
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn check_value(&self, node: &Node, flags: OpenFlags) -> Result<()> {
+    /// Whether a node is there and may be read, asked by what a read will want to know anyway: opening and reading is
+    /// one round trip. That it is still a file, events have told.
+    fn check_by_reading(&self, node: &Node, following: &Following) -> Result<Option<Brought>> {
+        let (version, asked) = (following.version(), Instant::now());
         match self.client.read(&node.path) {
-            Ok(value) if !value.is_empty() || self.handles.is_being_written(node.number) => Ok(()),
+            Ok(value) => Ok(Some(Brought {
+                value,
+                asked,
+                version,
+            })),
+            Err(error) if error.is_not_found() => self.gone_or_held_back(node),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What opening a file comes to whose node the store does not have.
+    fn gone_or_held_back(&self, node: &Node) -> Result<Option<Brought>> {
+        self.client.is_missing(&node.path);
+        match self.handles.held_back(node.number) {
+            Some(_) => Ok(None),
+            None => Err(Errno::ESTALE),
+        }
+    }
+
+    fn check_value(
+        &self,
+        node: &Node,
+        flags: OpenFlags,
+        following: &Following,
+    ) -> Result<Option<Brought>> {
+        let (version, asked) = (following.version(), Instant::now());
+        match self.client.read(&node.path) {
+            Ok(value) if !value.is_empty() || self.handles.is_being_written(node.number) => {
+                Ok(Some(Brought {
+                    value,
+                    asked,
+                    version,
+                }))
+            }
             Ok(_) => Err(Errno::ESTALE),
             Err(error) if error.is_not_found() => Err(Errno::ESTALE),
-            Err(error) if error.kind() == ErrorKind::Denied && !flags.reads() => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Denied && !flags.reads() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

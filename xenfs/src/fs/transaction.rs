@@ -18,7 +18,6 @@ use crate::events::Streams;
 use crate::handle::Handles;
 use crate::inode::{Inodes, Kind, Known, ROOT, Shape, Space, View};
 use crate::ledger::Ledger;
-use crate::poll::Changes;
 use crate::settings::Cache;
 
 impl XenFs {
@@ -45,7 +44,7 @@ impl XenFs {
             stats: Arc::clone(&outside.stats),
             // Nothing tells what changes in here but what is done in here.
             ledger: Ledger::default(),
-            changes: Changes::default(),
+            changes: Arc::default(),
             events: Streams::new(Arc::default()),
             root,
         })
@@ -93,6 +92,7 @@ impl XenFs {
             outside.unsettle_kinds(&settled);
             return Err(error.into());
         }
+        outside.changes().all_written();
         // What was removed and made again is another node now. The rest is told by events, as any change.
         for path in inside.removed() {
             if self.inodes().recorded(&path).is_some() {

@@ -122,6 +122,7 @@ impl XenFs {
         state.content = Some(content);
         state.confirmed = Some(Instant::now());
         state.snapshot = None;
+        state.brought = None;
         Ok(())
     }
 
@@ -178,6 +179,7 @@ impl XenFs {
 
     /// The node was changed through this mount just now.
     pub(super) fn touch(&self, path: &StorePath) {
+        self.changes.written(path);
         let now = SystemTime::now();
         self.inodes()
             .remember(path, |known| known.modified = Some(now));

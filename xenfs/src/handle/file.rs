@@ -50,6 +50,18 @@ pub struct State {
     pub confirmed: Option<Instant>,
     /// The content that a sequence of reads sees, until its end was read.
     pub snapshot: Option<Vec<u8>>,
+    /// The value that opening has brought, for a read that follows at once.
+    pub brought: Option<Brought>,
+}
+
+/// A value that was read to open a file.
+pub struct Brought {
+    /// The value.
+    pub value: Vec<u8>,
+    /// When the store was asked for it.
+    pub asked: Instant,
+    /// The version of the node before that.
+    pub version: u64,
 }
 
 impl File {
@@ -84,6 +96,20 @@ impl File {
     pub fn holding_back(mut self, rights: Rights) -> Self {
         self.rights = rights;
         self.held_back.store(true, Ordering::Release);
+        self
+    }
+
+    /// The same with its node's changes counted.
+    #[must_use]
+    pub fn following(mut self, following: Following) -> Self {
+        self.following = Some(following);
+        self
+    }
+
+    /// The same with the value that opening has brought.
+    #[must_use]
+    pub fn bringing(self, brought: Option<Brought>) -> Self {
+        self.state().brought = brought;
         self
     }
 

@@ -1,13 +1,18 @@
 //! What a reader may rely on while others change the store.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use xenbus::Operations;
+use xenbus::wire::Op;
 use xenfs::settings::{Cache, Settings};
 
 use super::rig::{Mount, for_each_mount, for_each_mount_with, path};
 
 const ROUNDS: usize = 300;
+
+/// After this, what opening has brought is too old to be read.
+const JUST_OPENED: Duration = Duration::from_millis(2);
 
 fn values_and_new_nodes_are_never_old(mount: &Mount) {
     for round in 0..ROUNDS {
@@ -78,6 +83,89 @@ fn a_reader_that_starts_over_sees_the_new_value() {
         content.clear();
         file.read_to_string(&mut content).unwrap();
         assert_eq!(content, "three\n");
+    });
+}
+
+#[test]
+fn a_file_that_has_been_open_for_a_while_is_read_as_it_is() {
+    for_each_mount(|mount| {
+        for round in 0..ROUNDS / 3 {
+            mount.put("/t/x", "old");
+            let file = fs::File::open(mount.file("t/x")).unwrap();
+            let opened = Instant::now();
+            let value = round.to_string();
+            mount.put("/t/x", &value);
+            // Whether or not the event has come.
+            while opened.elapsed() < JUST_OPENED {
+                std::thread::yield_now();
+            }
+            let content = std::io::read_to_string(&file).unwrap();
+            assert_eq!(content, format!("{value}\n"));
+        }
+    });
+}
+
+#[test]
+fn what_is_written_here_is_seen_by_who_has_just_opened_it() {
+    for_each_mount(|mount| {
+        mount.put("/t/x", "old");
+        for round in 0..ROUNDS {
+            let file = fs::File::open(mount.file("t/x")).unwrap();
+            let content = format!("{round}\n");
+            match round % 3 {
+                0 => fs::write(mount.file("t/x"), &content).unwrap(),
+                1 => {
+                    let name = "user.xenstore.value";
+                    xattr::set(mount.file("t/x"), name, content.trim().as_bytes()).unwrap();
+                }
+                _ => fs::File::options()
+                    .write(true)
+                    .open(mount.file("t/x"))
+                    .and_then(|other| {
+                        other.set_len(0)?;
+                        std::os::unix::fs::FileExt::write_all_at(&other, content.as_bytes(), 0)
+                    })
+                    .unwrap(),
+            }
+            assert_eq!(std::io::read_to_string(&file).unwrap(), content);
+        }
+    });
+}
+
+#[test]
+fn opening_and_reading_a_file_is_one_request() {
+    use std::io::Read as _;
+    for_each_mount(|mount| {
+        mount.put("/t/x", "1");
+        mount.quiet();
+        fs::read(mount.file("t/x")).unwrap();
+        mount.quiet();
+        let costs: Vec<_> = (0..ROUNDS)
+            .map(|_| {
+                mount.count.clear();
+                let mut content = [0; 64];
+                let mut file = fs::File::open(mount.file("t/x")).unwrap();
+                assert_eq!(file.read(&mut content).unwrap(), 2);
+                (mount.count.of(Op::READ).len(), mount.count.total())
+            })
+            .collect();
+        // Whoever was kept waiting between the two has asked again, and the watcher may have asked something.
+        assert_eq!(costs.iter().min(), Some(&(1, 1)), "{costs:?}");
+    });
+}
+
+#[test]
+fn a_file_that_became_a_directory_is_not_opened_for_writing() {
+    for_each_mount(|mount| {
+        for round in 0..ROUNDS / 3 {
+            let leaf = format!("t/leaf-{round}");
+            mount.put(&format!("/{leaf}"), "1");
+            assert!(fs::metadata(mount.file(&leaf)).unwrap().is_file());
+            mount.put(&format!("/{leaf}/child"), "2");
+            let error = fs::write(mount.file(&leaf), "3").unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::IsADirectory);
+            assert_eq!(mount.get(&format!("/{leaf}")), "1");
+        }
     });
 }
 

@@ -270,8 +270,10 @@ fn an_open_file_whose_node_was_removed_by_others_says_so() {
     for_each_mount(|mount| {
         mount.put("/t/x", "v");
         let mut file = std::fs::File::open(mount.file("t/x")).unwrap();
-        mount.store.rm(&path("/t/x")).unwrap();
         let mut content = String::new();
+        std::io::Read::read_to_string(&mut file, &mut content).unwrap();
+        mount.store.rm(&path("/t/x")).unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
         let error = std::io::Read::read_to_string(&mut file, &mut content).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     });
