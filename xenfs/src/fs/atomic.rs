@@ -4,15 +4,18 @@
 //! contradict each other: a parent that lists a child which is gone, a child that its parent does not list. Removing
 //! the latter, the daemon takes its own database for damaged and answers EIO. The commit would be refused anyway.
 
+mod undo;
+
 use xenbus::wire::Errno;
 use xenbus::{Error, ErrorKind, Operations, Result, StorePath};
 
+use self::undo::Undo;
 use super::XenFs;
 use super::source::Source;
 
 impl XenFs {
     /// Runs `body` in a transaction until no other change is in its way; inside a transaction of the user's, once, as a
-    /// part of that.
+    /// part of that, of which nothing stays if it fails. What `body` removes, it removes last.
     pub(super) fn atomically<T>(
         &self,
         mut body: impl FnMut(&dyn Operations) -> Result<T>,
@@ -21,7 +24,12 @@ impl XenFs {
             Source::Store(client) => {
                 client.transaction(|transaction| body(transaction).map_err(contradiction))
             }
-            Source::Transaction(_) => body(&self.client).map_err(contradiction),
+            Source::Transaction(_) => {
+                let undo = Undo::new(&self.client);
+                body(&undo)
+                    .map_err(contradiction)
+                    .inspect_err(|_| undo.roll_back())
+            }
         }
     }
 }

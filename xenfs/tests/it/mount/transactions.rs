@@ -294,6 +294,42 @@ fn programs_that_copy_and_edit_work_inside() {
 }
 
 #[test]
+fn what_fails_inside_half_way_leaves_the_transaction_as_it_was() {
+    for_each_mount(|mount| {
+        // The largest value that all stores take, and a place so deep that it does not fit into one message with its path,
+        // or where paths become too long for oxenstored: what comes before it is written by then.
+        let largest = "x".repeat(2048);
+        let big = format!("from/b/{}", "n".repeat(240));
+        mount.put("/t/from/a", "1");
+        mount.put(&format!("/t/{big}"), &largest);
+        mount.put("/t/from/c", "3");
+        let deep = (1..10)
+            .rev()
+            .map(|depth| vec!["d".repeat(240); depth].join("/"))
+            .find(|deep| mount.store.mkdir(&path(&format!("/t/{deep}/x"))).is_ok())
+            .unwrap();
+        let look = || {
+            mount.run(&format!(
+                "cd {T}/t; find . | sort; head -c 9 from/a {big} from/c; getfattr -n user.xenstore.perms {deep}/to"
+            ))
+        };
+        for target in ["", "mkdir to; setfattr -n user.xenstore.perms -v n0,r7 to"] {
+            mount.sh(&format!("mkdir {T}; cd {T}/t/{deep}; {target}"));
+            let before = look().out;
+            mount.fails(&format!("mv -T {T}/t/from {T}/t/{deep}/to"));
+            assert_eq!(look().out, before);
+            mount.sh(&format!("echo commit > {T}/.control"));
+            assert_eq!(mount.get(&format!("/t/{big}")), largest);
+            let names = mount.store.directory(&path(&format!("/t/{deep}"))).unwrap();
+            assert_eq!(names.len(), if target.is_empty() { 1 } else { 2 });
+        }
+        let to = format!("/t/{deep}/to");
+        assert_eq!(mount.store.directory(&path(&to)).unwrap().len(), 0);
+        assert_eq!(mount.perms_of(&to), "n0,r7");
+    });
+}
+
+#[test]
 fn the_control_file_takes_two_words_and_nothing_else_can_be_done_to_hidden_files() {
     for_each_mount(|mount| {
         mount.sh(&format!("mkdir {T}"));
