@@ -62,6 +62,12 @@ impl Listener {
         }
     }
 
+    /// Takes the events that are there, and waits a moment if there are none; how many they were.
+    pub(crate) fn heard(&self) -> usize {
+        let first = self.lines.recv_timeout(Duration::from_millis(100));
+        usize::from(first.is_ok()) + self.lines.try_iter().count()
+    }
+
     /// Waits for so many events.
     pub(crate) fn wait_for(&self, count: usize) {
         for _ in 0..count {
