@@ -8,6 +8,7 @@ mod fresh;
 mod guest;
 mod inotify;
 mod listeners;
+mod model;
 mod poll;
 mod race;
 pub(crate) mod rig;

@@ -193,7 +193,12 @@ fn foreign() -> Option<(Place, PathBuf)> {
             Err(format!("its mode is {:o}, 666 is usual", mode & 0o777))
         }
     });
-    if !open {
+    // What an ordinary user cannot mount, and a system has.
+    let controlled = xenbus_harness::requires(
+        "the kernel's control of FUSE connections",
+        crate::watchdog::control,
+    );
+    if !open || !controlled {
         return None;
     }
     let program = place.file("xenfs");

@@ -3,7 +3,7 @@
 mod errors;
 mod files;
 mod inodes;
-mod model;
+pub(crate) mod model;
 mod requests;
 
 use std::sync::Arc;

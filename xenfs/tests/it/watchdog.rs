@@ -61,7 +61,7 @@ fn abort(connection: &Path) {
 }
 
 /// Sees to it that the kernel's control files are there.
-fn control() -> Result<(), String> {
+pub(crate) fn control() -> Result<(), String> {
     let is_there = || fs::metadata(CONNECTIONS).is_ok_and(|found| found.ino() == 1);
     if is_there() {
         return Ok(());

@@ -15,12 +15,13 @@ use xenfs::fs::XenFs;
 use xenfs::mounted::Mounted;
 use xenfs::settings::Settings;
 
-use self::reference::{Model, Node};
+pub(crate) use self::reference::{Model, Node};
 use self::walker::Walker;
 use super::{connect, path};
 
+/// Something that is done to a mount.
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Mkdir(String),
     Write(String, String),
     Append(String, String),
@@ -59,7 +60,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// The same with what another client does in between.
-fn shared_steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn shared_steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => step(),
         1 => (names(), "[xy]{0,3}").prop_map(|(name, value)| Step::WriteThere(name, value)),

@@ -8,16 +8,16 @@ use super::Step;
 
 /// A node as the mount shows it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Node {
-    pub(super) directory: bool,
+pub(crate) struct Node {
+    pub(crate) directory: bool,
     /// Of a directory: what is in its `.value`.
-    pub(super) value: String,
+    pub(crate) value: String,
 }
 
 /// What is where.
 #[derive(Clone, Default)]
-pub(super) struct Model {
-    pub(super) nodes: BTreeMap<String, Node>,
+pub(crate) struct Model {
+    pub(crate) nodes: BTreeMap<String, Node>,
     /// What others have removed, and whether it was a directory: what a node once was it stays.
     gone: BTreeMap<String, bool>,
 }
@@ -28,6 +28,17 @@ fn is_within(name: &str, top: &str) -> bool {
 }
 
 impl Model {
+    /// Whether others have removed a node of this name. A mount that has heard of that may take what they make there
+    /// for another node, which was nothing before.
+    pub(crate) fn is_gone(&self, name: &str) -> bool {
+        self.gone.contains_key(name)
+    }
+
+    /// A leaf is shown so.
+    pub(crate) fn show(&mut self, name: &str, directory: bool) {
+        self.nodes.get_mut(name).unwrap().directory = directory;
+    }
+
     fn check_parent(&self, name: &str) -> Result<()> {
         let mut above = name;
         let mut checked = Ok(());
@@ -52,7 +63,7 @@ impl Model {
     }
 
     /// What reading a file returns.
-    pub(super) fn content(value: &str) -> String {
+    pub(crate) fn content(value: &str) -> String {
         if value.is_empty() {
             String::new()
         } else {
@@ -81,7 +92,7 @@ impl Model {
     }
 
     /// What a step does.
-    pub(super) fn take(&mut self, step: &Step) -> Result<()> {
+    pub(crate) fn take(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::Mkdir(name) | Step::Exclusive(name) => {
                 self.check_parent(name)?;

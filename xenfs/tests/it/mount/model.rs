@@ -1,0 +1,132 @@
+//! Random operations of programs, compared with a plain model of a file system, while another client changes the store.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use xenbus::Operations as _;
+use xenbus_harness::requires_fuse;
+use xenfs::settings::Settings;
+
+use super::rig::{Mount, path};
+use crate::ops::model::{Model, Node, Step, shared_steps};
+use crate::stores::for_each_store;
+
+/// Does a step through the kernel.
+fn take(mount: &Mount, step: &Step) -> io::Result<()> {
+    let file = |name: &String| mount.file(name);
+    match step {
+        Step::Mkdir(name) => fs::create_dir(file(name)),
+        Step::Write(name, data) => fs::write(file(name), data),
+        Step::Append(name, data) => {
+            let mut opened = File::options().append(true).open(file(name))?;
+            opened.write_all(data.as_bytes())
+        }
+        Step::Exclusive(name) => File::create_new(file(name)).map(drop),
+        Step::Unlink(name) => fs::remove_file(file(name)),
+        Step::Rmdir(name) => fs::remove_dir(file(name)),
+        Step::Rename(from, to) => fs::rename(file(from), file(to)),
+        Step::Truncate(name, size) => File::options().write(true).open(file(name))?.set_len(*size),
+        // The kernel forgets when it likes.
+        Step::Forget => Ok(()),
+        Step::WriteThere(name, value) => {
+            mount.put(&format!("/{name}"), value);
+            Ok(())
+        }
+        Step::RemoveThere(name) => {
+            if let Err(error) = mount.store.rm(&path(&format!("/{name}"))) {
+                assert!(error.is_not_found(), "{error}");
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Everything below `a` and `b` that the mount shows.
+fn everything(mount: &Mount) -> BTreeMap<String, Node> {
+    let mut found = BTreeMap::new();
+    list(mount.path(), "", &mut found);
+    found
+}
+
+fn list(directory: &Path, below: &str, found: &mut BTreeMap<String, Node>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let value = || {
+            let content = fs::read_to_string(entry.path()).unwrap();
+            content.strip_suffix('\n').unwrap_or(&content).to_owned()
+        };
+        if name == ".value" {
+            found.get_mut(below).unwrap().value = value();
+        } else if name.starts_with(['a', 'b']) {
+            let full = match below {
+                "" => name,
+                below => format!("{below}/{name}"),
+            };
+            let directory = entry.metadata().unwrap().is_dir();
+            let value = if directory { String::new() } else { value() };
+            found.insert(full.clone(), Node { directory, value });
+            if directory {
+                list(&entry.path(), &full, found);
+            }
+        }
+    }
+}
+
+/// How many sequences are tried on each store.
+fn cases() -> u32 {
+    if std::env::var_os("XENBUS_LONG").is_some() {
+        300
+    } else {
+        12
+    }
+}
+
+#[test]
+fn a_mount_does_what_the_model_does_while_another_client_changes_the_store() {
+    if !requires_fuse() {
+        return;
+    }
+    for_each_store(|store| {
+        let config = Config {
+            failure_persistence: None,
+            ..Config::with_cases(cases())
+        };
+        let tried = TestRunner::new(config).run(&shared_steps(), |steps| {
+            // What a node once was, a mount remembers.
+            let mount = Mount::noted(store.client(), store.client(), &Settings::default());
+            for name in ["/a", "/b"] {
+                drop(mount.store.rm(&path(name)));
+            }
+            mount.quiet();
+            let mut model = Model::default();
+            for step in &steps {
+                let again = match step {
+                    Step::WriteThere(name, _) if model.is_gone(name) => Some(name),
+                    _ => None,
+                };
+                let expected = model.take(step).map_err(|error| Some(error.code()));
+                let done = take(&mount, step).map_err(|error| error.raw_os_error());
+                prop_assert_eq!(done, expected, "{:?}", step);
+                if matches!(step, Step::WriteThere(..) | Step::RemoveThere(_)) {
+                    mount.quiet();
+                    if let Some(name) = again {
+                        model.show(name, fs::metadata(mount.file(name)).unwrap().is_dir());
+                    }
+                    prop_assert_eq!(everything(&mount), model.nodes.clone(), "{:?}", step);
+                }
+            }
+            mount.settled();
+            prop_assert_eq!(&everything(&mount), &model.nodes);
+            for (name, node) in &model.nodes {
+                prop_assert_eq!(mount.get(&format!("/{name}")), node.value.clone());
+            }
+            Ok(())
+        });
+        tried.unwrap();
+    });
+}
