@@ -2,7 +2,8 @@
 //! client, taking turns.
 //!
 //! `cargo bench -p xenbus --bench store [-- ROUNDS] [NAME…]`, where a row runs if its name contains one of the words;
-//! `size` are those of memory and of transactions in large stores, `million` those with a million nodes.
+//! `size` are those of memory and of transactions in large stores, `million` those with a million nodes, `bare` some
+//! beside a server that answers the same without being a store.
 //! Needs Debian's `xenstored` and `oxenstored`; what is missing is said and skipped. Only ratios mean something: the
 //! machine may be busy with other work, and that is why the stores alternate within one run. CPU time is the store's
 //! own, user and system, and hardly depends on other work.
@@ -12,6 +13,8 @@
     reason = "a benchmark may stop at the first surprise"
 )]
 
+#[path = "store/bare.rs"]
+mod bare;
 #[path = "store/raw.rs"]
 mod raw;
 #[path = "store/rows.rs"]
@@ -28,10 +31,12 @@ use subject::Subject;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, socket] = &arguments[..]
-        && word == subject::SERVE
-    {
-        return subject::serve(socket);
+    if let [word, socket] = &arguments[..] {
+        match word.as_str() {
+            subject::SERVE => return subject::serve(socket),
+            subject::SERVE_BARE => return bare::serve(socket),
+            _ => {}
+        }
     }
     let rounds = arguments.iter().find_map(|a| a.parse().ok()).unwrap_or(5);
     let words: Vec<&String> = arguments
@@ -55,6 +60,9 @@ fn main() {
         compare(row.name, &mut subjects, rounds, row.measure);
     }
     drop(subjects);
+    if wanted(bare::NAME) {
+        bare::measure(rounds);
+    }
     for nodes in size::SIZES {
         if wanted(size::NAME) {
             size::measure(*nodes, rounds);
@@ -86,7 +94,7 @@ pub(crate) fn compare(
     print_row(name, &samples);
 }
 
-fn print_head(subjects: &[Subject]) {
+pub(crate) fn print_head(subjects: &[Subject]) {
     let names: Vec<_> = subjects
         .iter()
         .map(|s| format!("{:>24}", s.name()))

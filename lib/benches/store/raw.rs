@@ -1,5 +1,6 @@
 //! A client that costs as little as a client can: bytes prepared beforehand, one write, then reads.
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -7,11 +8,16 @@ use std::path::Path;
 use xenbus::id::{ReqId, TxId};
 use xenbus::wire::{HEADER_SIZE, Header, Op};
 
+thread_local! {
+    /// Where bytes are received, whatever the connection: a thousand clients must not need a thousand cold pages.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; 128 * 1024].into());
+}
+
 /// A connection.
 pub(crate) struct Raw {
     pub(crate) stream: UnixStream,
+    /// What came after the messages that were waited for.
     input: Vec<u8>,
-    buffer: Box<[u8]>,
 }
 
 /// A request's bytes.
@@ -30,7 +36,6 @@ impl Raw {
         Self {
             stream: UnixStream::connect(socket).unwrap(),
             input: Vec::new(),
-            buffer: vec![0; 128 * 1024].into(),
         }
     }
 
@@ -62,27 +67,38 @@ impl Raw {
     }
 
     fn drain(&mut self, mut count: usize, mut take: impl FnMut(Header, &[u8])) {
-        loop {
-            let mut done = 0;
-            while count > 0
-                && let Some(head) = self.input[done..].first_chunk::<HEADER_SIZE>()
-            {
-                let header = Header::from_bytes(head);
-                let start = done + HEADER_SIZE;
-                let Some(payload) = self.input.get(start..start + header.len as usize) else {
-                    break;
-                };
-                take(header, payload);
-                count -= 1;
-                done = start + payload.len();
+        let done = cut(&self.input, &mut count, &mut take);
+        self.input.drain(..done);
+        BUFFER.with_borrow_mut(|buffer| {
+            while count > 0 {
+                let read = self.stream.read(buffer).unwrap();
+                assert!(read > 0, "the store has ended the connection");
+                if self.input.is_empty() {
+                    let done = cut(&buffer[..read], &mut count, &mut take);
+                    self.input.extend_from_slice(&buffer[done..read]);
+                } else {
+                    self.input.extend_from_slice(&buffer[..read]);
+                    let done = cut(&self.input, &mut count, &mut take);
+                    self.input.drain(..done);
+                }
             }
-            self.input.drain(..done);
-            if count == 0 {
-                return;
-            }
-            let read = self.stream.read(&mut self.buffer).unwrap();
-            assert!(read > 0, "the store has ended the connection");
-            self.input.extend_from_slice(&self.buffer[..read]);
-        }
+        });
     }
+}
+
+/// Takes up to so many whole messages from the front; returns their length.
+fn cut(bytes: &[u8], count: &mut usize, mut take: impl FnMut(Header, &[u8])) -> usize {
+    let mut done = 0;
+    while *count > 0
+        && let Some((head, rest)) = bytes[done..].split_first_chunk::<HEADER_SIZE>()
+    {
+        let header = Header::from_bytes(head);
+        let Some(payload) = rest.get(..header.len as usize) else {
+            break;
+        };
+        take(header, payload);
+        *count -= 1;
+        done += HEADER_SIZE + payload.len();
+    }
+    done
 }

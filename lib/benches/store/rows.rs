@@ -237,7 +237,7 @@ fn fan_out(subject: &mut Subject) -> Sample {
         for _ in 0..WRITES {
             subject.raw.ask(Op::WRITE, 0, b"/bench/node\0value");
             for watcher in &mut watchers {
-                watcher.receive(Op::WATCH_EVENT);
+                watcher.expect(1);
             }
         }
     })

@@ -12,6 +12,9 @@ use crate::raw::Raw;
 /// First argument of the process that serves the embedded store.
 pub(crate) const SERVE: &str = "--serve-embedded";
 
+/// First argument of the process that serves no store; see [`crate::bare`].
+pub(crate) const SERVE_BARE: &str = "--serve-bare";
+
 /// Serves the embedded store until standard input ends.
 pub(crate) fn serve(socket: &str) {
     let server = Server::start(StoreOptions::default()).unwrap();
@@ -28,17 +31,22 @@ pub(crate) struct Subject {
 }
 
 enum Store {
-    Embedded(Embedded),
+    Own(Own),
     Real(Daemon),
 }
 
 impl Subject {
     /// Our own and every real daemon that can run here, fresh.
     pub(crate) fn all() -> Vec<Self> {
-        let mut all = vec![Self::of(Store::Embedded(Embedded::start()))];
+        let mut all = vec![Self::of(Store::Own(Own::start(SERVE)))];
         let daemons = xenbus_harness::available().into_iter();
         all.extend(daemons.map(|kind| Self::of(Store::Real(Daemon::start(kind)))));
         all
+    }
+
+    /// What answers without being a store.
+    pub(crate) fn bare() -> Self {
+        Self::of(Store::Own(Own::start(SERVE_BARE)))
     }
 
     fn of(store: Store) -> Self {
@@ -48,7 +56,7 @@ impl Subject {
 
     pub(crate) fn name(&self) -> &'static str {
         match &self.store {
-            Store::Embedded(_) => "embedded",
+            Store::Own(own) => own.name,
             Store::Real(daemon) if daemon.kind() == Kind::C => "C xenstored",
             Store::Real(_) => "oxenstored",
         }
@@ -80,7 +88,7 @@ impl Subject {
 
     fn pid(&self) -> u32 {
         match &self.store {
-            Store::Embedded(embedded) => embedded.child.id(),
+            Store::Own(own) => own.child.id(),
             Store::Real(daemon) => daemon.pid().unwrap(),
         }
     }
@@ -89,25 +97,26 @@ impl Subject {
 impl Store {
     fn socket(&self) -> &Path {
         match self {
-            Self::Embedded(embedded) => &embedded.socket,
+            Self::Own(own) => &own.socket,
             Self::Real(daemon) => daemon.socket(),
         }
     }
 }
 
-/// The embedded store in a process of its own: this program, started once more.
-struct Embedded {
+/// A server of ours in a process of its own: this program, started once more.
+struct Own {
+    name: &'static str,
     child: Child,
     socket: std::path::PathBuf,
     _directory: tempfile::TempDir,
 }
 
-impl Embedded {
-    fn start() -> Self {
+impl Own {
+    fn start(word: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("xs-").tempdir().unwrap();
         let socket = directory.path().join("socket");
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg(SERVE)
+            .arg(word)
             .arg(&socket)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -119,6 +128,7 @@ impl Embedded {
             .unwrap();
         assert_eq!(line, "ready\n");
         Self {
+            name: if word == SERVE { "embedded" } else { "bare" },
             child,
             socket,
             _directory: directory,
@@ -126,7 +136,7 @@ impl Embedded {
     }
 }
 
-impl Drop for Embedded {
+impl Drop for Own {
     fn drop(&mut self) {
         // The end of its input ends it.
         drop(self.child.stdin.take());

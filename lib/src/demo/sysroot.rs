@@ -5,9 +5,10 @@ mod files;
 mod net;
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -24,6 +25,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Processor time that a round may take: what is left has its turn in the next one.
 const ROUND: Duration = Duration::from_millis(100);
+
+/// Threads that make the files at first, at most: beyond that they wait for the file system.
+const WORKERS: usize = 8;
 
 /// Directories that belong to us.
 const OURS: [&str; 3] = [
@@ -59,13 +63,8 @@ impl Sysroot {
             }
             std::fs::create_dir_all(&ours).map_err(failed)?;
         }
-        let mut tree = Tree {
-            board,
-            files: Files::new(directory),
-            devices: BTreeMap::new(),
-            next: None,
-        };
-        tree.round(None).map_err(failed)?;
+        let mut tree = Tree::new(directory, board);
+        tree.first_round(directory).map_err(failed)?;
         tree.files.begin();
         let tree = Arc::new(Mutex::new(tree));
         let (kept, stop) = (Arc::clone(&tree), Stop::default());
@@ -106,6 +105,45 @@ impl Drop for Sysroot {
 }
 
 impl Tree {
+    fn new(directory: &Path, board: Board) -> Self {
+        Self {
+            board,
+            files: Files::new(directory),
+            devices: BTreeMap::new(),
+            next: None,
+        }
+    }
+
+    /// Writes everything, on all processors: making tens of thousands of files takes the system seconds.
+    fn first_round(&mut self, directory: &Path) -> std::io::Result<()> {
+        let served = self.board.served_by(self.board.hardware());
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = served.len().div_ceil(workers.min(WORKERS)).max(1);
+        let parts: Vec<std::io::Result<Self>> = thread::scope(|scope| {
+            let workers: Vec<_> = served
+                .chunks(share)
+                .map(|share| {
+                    let mut part = Self::new(directory, self.board.clone());
+                    scope.spawn(move || {
+                        let mut devices = share.iter();
+                        devices.try_for_each(|(id, slot)| part.device(id, slot))?;
+                        Ok(part)
+                    })
+                })
+                .collect();
+            let parts = workers.into_iter().map(thread::ScopedJoinHandle::join);
+            parts
+                .map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        for part in parts {
+            let mut part = part?;
+            self.devices.append(&mut part.devices);
+            self.files.take_over(part.files);
+        }
+        Ok(())
+    }
+
     /// Writes what has changed, for so much processor time.
     fn round(&mut self, budget: Option<Duration>) -> std::io::Result<()> {
         let start = processor_time();

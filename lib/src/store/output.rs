@@ -1,9 +1,10 @@
 //! What the state machine sends, and the queue in which it waits for a client to take it.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hashbrown::HashTable;
 
 use super::core::ConnId;
 use crate::id::{DomId, ReqId, TxId};
@@ -44,10 +45,19 @@ pub struct Output {
     bytes: Vec<u8>,
     /// Bytes at the front that are sent already.
     sent: usize,
-    /// Where in `bytes` an event with this hash ends.
-    events: HashMap<u64, usize>,
+    /// The last event with a hash.
+    events: HashTable<Event>,
     hasher: RandomState,
     waiting: Waiting,
+}
+
+/// A mergeable event in the queue.
+#[derive(Debug)]
+struct Event {
+    /// Of its path and token.
+    hash: u64,
+    /// Where it ends among the queue's bytes.
+    end: usize,
 }
 
 impl Drop for Output {
@@ -68,7 +78,7 @@ impl Output {
         Self {
             bytes: Vec::new(),
             sent: 0,
-            events: HashMap::new(),
+            events: HashTable::new(),
             hasher: RandomState::new(),
             waiting,
         }
@@ -98,7 +108,8 @@ impl Output {
             return;
         }
         let hash = self.hasher.hash_one((path, token));
-        if let Some(end) = self.events.get(&hash)
+        let same = |event: &Event| event.hash == hash;
+        if let Some(Event { end, .. }) = self.events.find(hash, same)
             && *end > self.sent
         {
             let len = parts.iter().map(|part| part.len()).sum();
@@ -115,7 +126,11 @@ impl Output {
             }
         }
         self.push(header, &parts);
-        self.events.insert(hash, self.bytes.len());
+        let end = self.bytes.len();
+        let of = |event: &Event| event.hash;
+        self.events
+            .entry(hash, same, of)
+            .insert(Event { hash, end });
     }
 
     fn push(&mut self, mut header: Header, parts: &[&[u8]]) {
@@ -151,12 +166,9 @@ impl Output {
         } else if self.sent >= 64 * 1024 && self.sent * 2 >= self.bytes.len() {
             self.bytes.drain(..self.sent);
             let sent = std::mem::take(&mut self.sent);
-            self.events.retain(|_, end| match end.checked_sub(sent) {
-                Some(moved) if moved > 0 => {
-                    *end = moved;
-                    true
-                }
-                _ => false,
+            self.events.retain(|event| {
+                event.end = event.end.saturating_sub(sent);
+                event.end > 0
             });
         }
     }

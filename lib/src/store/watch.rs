@@ -95,7 +95,7 @@ impl Watches {
     }
 
     /// The watches that a change of `path` concerns, in the order of their registration.
-    pub(super) fn concerned(&self, path: &str, reach: Reach) -> Vec<Watch> {
+    pub(super) fn concerned(&self, path: &str, reach: Reach) -> Vec<&Watch> {
         if self.by_path.is_empty() {
             return Vec::new();
         }
@@ -120,7 +120,7 @@ impl Watches {
         if places > 1 {
             found.sort_unstable_by_key(|(order, _)| *order);
         }
-        found.into_iter().map(|(_, watch)| watch.clone()).collect()
+        found.into_iter().map(|(_, watch)| watch).collect()
     }
 
     /// Paths below `top` that are watched, in byte order.

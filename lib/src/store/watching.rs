@@ -4,7 +4,7 @@ use super::access::Caller;
 use super::core::{Call, ConnId, Core, Identity};
 use super::lax;
 use super::names;
-use super::node::Acl;
+use super::node::{Acl, Node};
 use super::output::Sink;
 use super::personality::WATCH_DEPTH;
 use super::quota::reached;
@@ -154,38 +154,47 @@ impl Core {
         parent: Parent<'_>,
         sink: &mut dyn Sink,
     ) {
+        let concerned = self.watches.concerned(path, reach);
+        if concerned.is_empty() {
+            return;
+        }
+        let node = self.world.tree.get(path);
         let mut last: Option<(ConnId, bool)> = None;
-        for watch in self.watches.concerned(path, reach) {
+        for watch in concerned {
             let told = match last {
                 Some((connection, told)) if connection == watch.connection => told,
                 _ => self
                     .caller_of(watch.connection)
-                    .is_some_and(|watcher| self.may_know(watcher, path, old, parent)),
+                    .is_some_and(|watcher| self.may_know(watcher, path, node, old, parent)),
             };
             last = Some((watch.connection, told));
             if told {
-                send(&watch, path, sink, true);
+                send(watch, path, sink, true);
             }
         }
     }
 
-    /// Who can read the node or its parent, or could before, may know that it changed.
-    fn may_know(&self, watcher: Caller, path: &str, old: Option<&Acl>, parent: Parent<'_>) -> bool {
+    /// Who can read the node (if it is there) or its parent, or could before, may know that it changed.
+    fn may_know(
+        &self,
+        watcher: Caller,
+        path: &str,
+        node: Option<&Node>,
+        old: Option<&Acl>,
+        parent: Parent<'_>,
+    ) -> bool {
         let domains = &self.world.domains;
-        let reads = |path: &str| {
-            let node = self.world.tree.get(path)?;
-            Some(watcher.access(node, domains).can_read())
-        };
-        old.is_some_and(|acl| watcher.access_by(acl, u64::MAX, domains).can_read())
-            || match reads(path) {
-                None => false,
-                Some(true) => true,
-                Some(false) => match parent {
-                    Parent::AsIs => reads(parent_of(path)).unwrap_or(false),
-                    Parent::With(acl) => watcher.access_by(acl, u64::MAX, domains).can_read(),
-                    Parent::Missing => false,
-                },
-            }
+        let reads = |node: &Node| watcher.access(node, domains).can_read();
+        let read = |acl: &Acl| watcher.access_by(acl, u64::MAX, domains).can_read();
+        old.is_some_and(read)
+            || node.is_some_and(|node| {
+                reads(node)
+                    || match parent {
+                        Parent::AsIs => self.world.tree.get(parent_of(path)).is_some_and(reads),
+                        Parent::With(acl) => read(acl),
+                        Parent::Missing => false,
+                    }
+            })
     }
 
     /// Tells those who watch `@introduceDomain` (`which` 0) or `@releaseDomain` (1), for all domains or this one.
@@ -200,7 +209,7 @@ impl Core {
         };
         let of_domain = format!("{name}/{domid}");
         let with_domain = self.world.rules.features & WATCH_DEPTH != 0;
-        let mut watches: Vec<(Watch, &str)> = self
+        let mut watches: Vec<(&Watch, &str)> = self
             .watches
             .concerned(name, Reach::Exact)
             .into_iter()
@@ -220,7 +229,7 @@ impl Core {
                     .can_read()
             });
             if may {
-                send(&watch, path, sink, false);
+                send(watch, path, sink, false);
             }
         }
     }

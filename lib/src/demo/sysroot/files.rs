@@ -56,6 +56,11 @@ impl Files {
         made_room(place, || std::fs::rename(&self.fresh, place))
     }
 
+    /// Takes note of files that were made below the same directory.
+    pub(super) fn take_over(&mut self, other: Self) {
+        self.held.extend(other.held);
+    }
+
     /// From now on there may be readers.
     pub(super) fn begin(&mut self) {
         self.is_first = false;

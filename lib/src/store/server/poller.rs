@@ -1,9 +1,9 @@
 //! Waiting for many descriptors at once.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno as OsError;
 
@@ -68,16 +68,16 @@ impl Poller {
 
     /// Waits until something is ready, or only looks.
     pub(super) fn wait(&self, ready: &mut Vec<ReadyEvent>, wait: bool) -> io::Result<()> {
-        let mut events = Vec::with_capacity(BATCH);
+        let mut room = [MaybeUninit::uninit(); BATCH];
         let at_once = Timespec::default();
         let timeout = (!wait).then_some(&at_once);
-        loop {
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout) {
-                Ok(_) => break,
+        let events = loop {
+            match epoll::wait(&self.epoll, &mut room, timeout) {
+                Ok((events, _)) => break events,
                 Err(OsError::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-        }
+        };
         ready.clear();
         for event in events {
             let token = event.data.u64();

@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) core: Core,
     pub(super) outlet: Outlet,
     listeners: Vec<Place>,
+    /// Room for the streams that are being settled.
+    settling: Vec<ConnId>,
     pub(super) rings: Rings,
     pub(super) stopping: bool,
 }
@@ -119,6 +121,8 @@ impl Sink for Outlet {
             && stream.doomed.is_none()
         {
             stream.output.push_event(path, token, mergeable);
+        }
+        if self.waiting.bytes() > self.output_max {
             self.bound(to);
         }
     }
@@ -149,6 +153,7 @@ impl State {
                 waiting: Waiting::default(),
             },
             listeners: Vec::new(),
+            settling: Vec::new(),
             rings: Rings::default(),
             stopping: false,
         }
@@ -309,29 +314,39 @@ impl State {
     /// Sends what waits, goes on with requests that waited for that, ends connections that are done.
     pub(super) fn settle(&mut self, poller: &Poller) {
         self.serve_rings(poller);
-        while let Some(id) = self.outlet.dirty.pop() {
-            let Some(stream) = self.outlet.streams.get_mut(&id) else {
-                continue;
-            };
-            stream.dirty = false;
-            stream.flush();
-            if stream.doomed.is_none() && !stream.is_throttled() && stream.has_request() {
-                let kept = stream.take_input();
-                self.carry_out(id, &kept);
-                self.outlet.stream(id);
-                continue;
+        let mut turn = std::mem::take(&mut self.settling);
+        while !self.outlet.dirty.is_empty() {
+            std::mem::swap(&mut turn, &mut self.outlet.dirty);
+            // Whoever has waited longest comes first: a client takes what it got while the next one's is sent.
+            for id in turn.drain(..) {
+                self.settle_one(id, poller);
             }
-            stream.tell();
-            if let Some(why) = stream.doomed {
-                self.end(id, why, poller);
-                continue;
-            }
-            let wanted = stream.wanted();
-            if wanted != stream.interest {
-                stream.interest = wanted;
-                if poller.modify(stream.descriptor(), id.0, wanted).is_err() {
-                    self.end(id, Doom::Gone, poller);
-                }
+        }
+        self.settling = turn;
+    }
+
+    fn settle_one(&mut self, id: ConnId, poller: &Poller) {
+        let Some(stream) = self.outlet.streams.get_mut(&id) else {
+            return;
+        };
+        stream.dirty = false;
+        stream.flush();
+        if stream.doomed.is_none() && !stream.is_throttled() && stream.has_request() {
+            let kept = stream.take_input();
+            self.carry_out(id, &kept);
+            self.outlet.stream(id);
+            return;
+        }
+        stream.tell();
+        if let Some(why) = stream.doomed {
+            self.end(id, why, poller);
+            return;
+        }
+        let wanted = stream.wanted();
+        if wanted != stream.interest {
+            stream.interest = wanted;
+            if poller.modify(stream.descriptor(), id.0, wanted).is_err() {
+                self.end(id, Doom::Gone, poller);
             }
         }
     }
