@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use xenbus::error::{Error, ErrorKind};
 use xenbus::value::escape;
+use xenbus::wire::Op;
 
 /// Status of a command, which is `$?` and the shell's exit code.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -157,8 +158,19 @@ impl From<Error> for Failure {
         Self::Said {
             exit: Exit::of(&error),
             message: error.to_string(),
-            hint: xenbus::cli::hint(&error).map(str::to_owned),
+            hint: hint(&error).map(str::to_owned),
         }
+    }
+}
+
+/// What to do about an error.
+fn hint(error: &Error) -> Option<&'static str> {
+    match error {
+        // C xenstored says the same of the node and of the domains.
+        Error::Store { op, .. } if *op == Op::SET_PERMS && error.is_not_found() => {
+            Some("either the node is missing, or a domain of the permissions does not exist")
+        }
+        _ => xenbus::cli::hint(error),
     }
 }
 
@@ -198,7 +210,7 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use xenbus::StorePath;
-    use xenbus::wire::{Errno, Op};
+    use xenbus::wire::Errno;
 
     #[test]
     fn every_kind_of_error_has_the_code_of_the_table() {
@@ -219,6 +231,12 @@ mod tests {
         ] {
             assert_eq!(store(Errno::from_wire(errno.as_bytes())), exit, "{errno}");
         }
+        let unknown = Error::Store {
+            op: Op::SET_PERMS,
+            path: "/a".into(),
+            errno: Errno::from_wire(b"ENOENT"),
+        };
+        assert!(hint(&unknown).is_some_and(|hint| hint.contains("domain of the permissions")));
         let path = Error::from(StorePath::parse("/a b").unwrap_err());
         assert_eq!(Exit::of(&path), Exit::USAGE);
         assert_eq!(

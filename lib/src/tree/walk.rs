@@ -106,10 +106,15 @@ pub struct Walk<'a, O: Operations + ?Sized> {
     flying: VecDeque<(Position, usize, Flight)>,
     /// Nodes under way (`None`) or read but not told yet.
     open: BTreeMap<Position, Option<Found>>,
+    /// Nodes whose answers came.
+    landed: usize,
     vanished: u64,
     unreachable: u64,
     over: bool,
 }
+
+/// Nodes under way before the first answer.
+const FIRST_WINDOW: usize = 8;
 
 /// Place in the order of telling: number among the siblings, on each level from the top. A node's is a prefix of those
 /// below it, and therefore sorts before them.
@@ -144,6 +149,7 @@ impl<'a, O: Operations + ?Sized> Walk<'a, O> {
             waiting: BTreeMap::new(),
             flying: VecDeque::new(),
             open: BTreeMap::new(),
+            landed: 0,
             vanished: 0,
             unreachable: 0,
             over: false,
@@ -175,6 +181,7 @@ impl<'a, O: Operations + ?Sized> Walk<'a, O> {
             let Some((position, depth, flight)) = self.flying.pop_front() else {
                 return Ok(None);
             };
+            self.landed = self.landed.saturating_add(1);
             match flight.land(self.ops)? {
                 Ok((node, names)) => {
                     self.expect_children(&position, depth, &node.path, names);
@@ -213,7 +220,9 @@ impl<'a, O: Operations + ?Sized> Walk<'a, O> {
 
     fn submit(&mut self) {
         let each = 1 + usize::from(self.options.values) + usize::from(self.options.perms);
-        let window = (self.options.window / each).max(1);
+        let most = (self.options.window / each).max(1);
+        // Opened by and by: what is told first lies deep, and would wait for a whole window of its parent's siblings.
+        let window = most.min(FIRST_WINDOW.saturating_add(self.landed));
         // Nodes read ahead of their turn are bounded, too.
         let ahead = 4 * window;
         // Refilled in batches, so that many requests leave in one message to the system.

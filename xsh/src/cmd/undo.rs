@@ -2,13 +2,13 @@
 
 use std::io::Write as _;
 
+use xenbus::StorePath;
 use xenbus::tree::Field;
-use xenbus::{Operations as _, StorePath};
 
 use super::{Args, Changes, Command, Group, Kind, Operand, switch};
 use crate::exit::{Exit, Failure, Outcome, say};
 use crate::output::Format;
-use crate::shell::{After, Before, Change, Entry, Ops, Shell, Undo};
+use crate::shell::{Before, Change, Entry, Ops, Shell, Undo};
 
 pub(super) const UNDO: Command = Command {
     name: "undo",
@@ -153,27 +153,12 @@ fn last_of_each(changes: &[Undo]) -> impl Iterator<Item = &Undo> {
 
 /// Fails if a node is not as the command left it.
 fn check(ops: &Ops, undo: &Undo) -> Result<(), Failure> {
-    let path = &undo.path;
-    let holds = match &undo.after {
-        After::Missing => !ops.exists(path)?,
-        After::Node { value, perms } => {
-            let same_value = match value {
-                Some(value) => ops.read(path).is_ok_and(|now| now == *value),
-                None => ops.exists(path)?,
-            };
-            same_value
-                && match perms {
-                    Some(perms) => ops.perms(path).is_ok_and(|now| now == *perms),
-                    None => true,
-                }
-        }
-    };
-    if holds {
+    if undo.holds(ops)? {
         return Ok(());
     }
     Err(Failure::new(
         Exit::FAILURE,
-        format!("{path} was changed since; nothing was undone"),
+        format!("{} was changed since; nothing was undone", undo.path),
     )
     .hint("-f puts back what was there before all the same"))
 }

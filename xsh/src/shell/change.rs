@@ -70,13 +70,21 @@ impl Shell {
             return self.show(changes);
         }
         let ops = self.ops()?;
-        let undo = if self.journal.is_kept() {
+        let mut undo = if self.journal.is_kept() {
             self.before(&ops, changes)?
         } else {
             Vec::new()
         };
         let result = self.apply(&ops, changes);
-        // After a failure some are done: undoing checks what is there.
+        if let Err(failure) = &result {
+            // Some are done, others are not, and those need no undoing. Where nobody can be asked, undoing will ask.
+            let mut asks = !matches!(failure, Failure::Interrupted);
+            undo.retain(|undo| {
+                let holds = if asks { undo.holds(&ops).ok() } else { None };
+                asks = holds.is_some();
+                holds.unwrap_or(true)
+            });
+        }
         let entry = (!undo.is_empty()).then(|| Entry::new(what.to_owned(), undo));
         self.changed(changes.len() as u64, entry);
         result

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use xenbus::tree::{Node, Snapshot};
-use xenbus::{Perms, StorePath};
+use xenbus::{Operations as _, Perms, Result, StorePath};
+
+use super::Ops;
 
 /// One command's changes.
 #[derive(Clone, Debug)]
@@ -119,6 +121,25 @@ impl Entry {
 }
 
 impl Undo {
+    /// Whether the node is as the change left it.
+    pub(crate) fn holds(&self, ops: &Ops) -> Result<bool> {
+        let path = &self.path;
+        Ok(match &self.after {
+            After::Missing => !ops.exists(path)?,
+            After::Node { value, perms } => {
+                let same_value = match value {
+                    Some(value) => is(ops.read(path), value)?,
+                    None => ops.exists(path)?,
+                };
+                same_value
+                    && match perms {
+                        Some(perms) => is(ops.perms(path), perms)?,
+                        None => true,
+                    }
+            }
+        })
+    }
+
     fn size(&self) -> usize {
         const EACH: usize = 160;
         let before = match &self.before {
@@ -131,6 +152,15 @@ impl Undo {
             After::Node { value, .. } => value.as_ref().map_or(0, Vec::len),
         };
         EACH + before + after + self.path.as_bytes().len()
+    }
+}
+
+/// Whether the store has just that; what it does not tell is something else.
+fn is<T: PartialEq>(answer: Result<T>, expected: &T) -> Result<bool> {
+    match answer {
+        Ok(found) => Ok(found == *expected),
+        Err(error) if error.errno().is_some() => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

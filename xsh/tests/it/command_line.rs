@@ -1,5 +1,7 @@
 //! The command line and its exit codes.
 
+use std::process::Command;
+
 use crate::process::xsh;
 
 fn run(args: &[&str]) -> (Option<i32>, String, String) {
@@ -42,6 +44,23 @@ fn a_socket_that_cannot_be_made_is_exit_code_5() {
 }
 
 #[test]
+fn a_closed_standard_stream_is_the_null_device() {
+    for (closed, number) in [("<&-", 0), ("2>&-", 2)] {
+        let line = format!("exec \"$0\" -c '!readlink /proc/self/fd/{number}' {closed}");
+        let output = Command::new("sh")
+            .args(["-c", &line, env!("CARGO_BIN_EXE_xsh")])
+            .output()
+            .unwrap();
+        assert_eq!(output.stdout, b"/dev/null\n", "{closed}");
+    }
+    let output = Command::new("sh")
+        .args(["-c", "exec \"$0\" echo lost >&-", env!("CARGO_BIN_EXE_xsh")])
+        .output()
+        .unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
+}
+
+#[test]
 fn version_and_completions_are_printed() {
     let (code, version, _) = run(&["--version"]);
     assert_eq!(
@@ -73,7 +92,7 @@ fn the_manual_names_every_option_and_is_well_formed() {
     let Some(mandoc) = xenbus_harness::requires_tool("mandoc") else {
         return;
     };
-    let output = std::process::Command::new(mandoc)
+    let output = Command::new(mandoc)
         .args(["-T", "lint", "-W", "warning", page])
         .output()
         .unwrap();

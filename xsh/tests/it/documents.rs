@@ -290,6 +290,10 @@ fn undo_puts_back_everything_that_the_session_changed() {
             "theirs\n",
             "what was there before"
         );
+        // What failed did nothing, and is not in the way of what was done before.
+        let long = "x".repeat(5000);
+        let script = format!("set /doc/a 7; set /doc/a 8; set /doc/a {long} || undo; cat /doc/a");
+        assert_eq!(store.does(&script), "7\n");
         let (code, _, said) = store.run(&["-c", "tx begin; set /doc/a 9; undo"]);
         assert!(code == Some(2) && said.contains("tx abort"), "{said}");
     });
