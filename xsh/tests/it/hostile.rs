@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -16,7 +17,10 @@ fn path(text: &str) -> StorePath {
 }
 
 fn client(socket: &Path) -> Client {
-    Client::connect(&Address::Unix(socket.into()), ClientOptions::default()).unwrap()
+    let mut options = ClientOptions::default();
+    // Thousands of requests at once, on a machine that may be busy.
+    options.timeout = Duration::from_mins(1);
+    Client::connect(&Address::Unix(socket.into()), options).unwrap()
 }
 
 fn output(socket: &Path, args: &[&str]) -> Vec<u8> {
@@ -207,6 +211,7 @@ const VALUE: usize = 400;
 fn peak_kib(socket: &Path, args: &[&str], top: &str, nodes: usize) -> u64 {
     let mut child = xsh()
         .env("XENSTORED_PATH", socket)
+        .args(["--timeout", "60"])
         .args(args)
         .arg(top)
         .stdout(Stdio::piped())
@@ -265,7 +270,10 @@ fn the_first_hit_in_a_large_tree_is_shown_after_few_requests() {
             write.wait().unwrap();
         }
         for line in ["find /wide --leaf", "grep -r v /wide"] {
-            let both = format!("exec {} {line} 2>&1", env!("CARGO_BIN_EXE_xsh"));
+            let both = format!(
+                "exec {} --timeout 60 {line} 2>&1",
+                env!("CARGO_BIN_EXE_xsh")
+            );
             let output = std::process::Command::new("sh")
                 .args(["-c", &both])
                 .env("XENSTORED_PATH", daemon.socket())

@@ -1,6 +1,7 @@
 //! The prompt on a terminal.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use xenbus::address::Address;
 use xenbus::{Client, ClientOptions, Operations as _, StorePath};
@@ -21,7 +22,10 @@ fn path(text: &str) -> StorePath {
 
 fn client(serve: &Serve) -> Client {
     let address = Address::Unix(serve.socket().into());
-    Client::connect(&address, ClientOptions::default()).unwrap()
+    let mut options = ClientOptions::default();
+    // Thousands of requests at once, on a machine that may be busy.
+    options.timeout = Duration::from_mins(1);
+    Client::connect(&address, options).unwrap()
 }
 
 fn started(serve: &Serve) -> Terminal {
