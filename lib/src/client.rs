@@ -2,6 +2,7 @@
 
 mod abilities;
 mod admin;
+mod burst;
 mod completion;
 mod connection;
 mod dialer;
@@ -23,6 +24,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use burst::Burst;
 pub use directory::DirectoryPart;
 pub(crate) use directory::submit as submit_directory;
 pub use operations::Operations;

@@ -13,6 +13,7 @@ pub mod host;
 pub mod id;
 pub mod layout;
 pub mod nodes;
+pub mod parallel;
 pub mod reading;
 pub mod ring;
 pub mod roles;

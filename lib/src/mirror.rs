@@ -5,10 +5,11 @@
 //! lacks is read from that directory on: stores tell nothing of parents that they make by the way. A domain's death
 //! takes nodes away without events: then, and after lost events or a lost connection, everything is read again.
 
-mod apply;
+mod harvest;
 mod shared;
 mod subscription;
 mod sync;
+mod tree;
 mod view;
 
 use std::fmt;
@@ -17,12 +18,14 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub use subscription::{MirrorEvent, Subscription};
+pub use tree::Branch;
+pub(crate) use view::Place;
 pub use view::{MirrorStatus, Mirrored, View};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::path::StorePath;
-use crate::tree::{Filter, Want, Wants};
+use crate::tree::{Filter, Plan, Want};
 use crate::watch::{Bell, WatchOptions};
 use shared::Shared;
 use sync::Sync;
@@ -36,11 +39,13 @@ pub struct MirrorOptions {
     /// Which nodes are mirrored, by path; one that is not takes all below it out, too. An event outside costs a
     /// look-up and no request. The top always is.
     pub filter: Option<Filter>,
-    /// What is read of each node that is mirrored; `None`: everything. [`Want::Nothing`] leaves it and all below it
-    /// out, as the filter does.
-    pub wants: Option<Wants>,
+    /// What is read of each node that is mirrored, from the root on; `None`: everything. [`Want::Nothing`] leaves it
+    /// and all below it out, as the filter does.
+    pub wants: Option<Plan>,
     /// Whether subscribers are told of events outside of what is mirrored, too ([`MirrorEvent::Outside`]).
     pub tell_all: bool,
+    /// Rung whenever a further part was read, until everything was read once.
+    pub first_bell: Option<Bell>,
     /// Most nodes; a larger subtree ends the mirror with an error.
     pub nodes_max: usize,
     /// Most events that wait for the mirror; more mean that everything is read again.
@@ -54,7 +59,7 @@ impl MirrorOptions {
             && self
                 .wants
                 .as_ref()
-                .is_none_or(|wants| wants(path) != Want::Nothing)
+                .is_none_or(|plan| plan.at(path).want != Want::Nothing)
     }
 }
 
@@ -65,6 +70,7 @@ impl Default for MirrorOptions {
             filter: None,
             wants: None,
             tell_all: false,
+            first_bell: None,
             nodes_max: 1_000_000,
             events_max: 65_536,
         }
@@ -96,7 +102,7 @@ impl Mirror {
         let watch = client.watch_with(top, watching(options.events_max))?;
         // A guest may lack the right: then nothing tells it of deaths.
         let deaths = client.watch_with(&StorePath::release_domain(), watching(16));
-        let shared = Arc::new(Shared::new());
+        let shared = Arc::new(Shared::new(top, options.first_bell.clone()));
         let sync = Sync::new(
             client.clone(),
             watch,

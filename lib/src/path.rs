@@ -143,6 +143,11 @@ impl StorePath {
         self.0.rsplit('/').next()
     }
 
+    /// Where the last element begins; the end for the root.
+    pub(crate) fn name_at(&self) -> usize {
+        self.0.rfind('/').map_or(0, |at| at + 1)
+    }
+
     /// The node `name` below this one.
     pub fn child(&self, name: &str) -> Result<Self, PathError> {
         if name.contains('/') || name.is_empty() {
@@ -159,6 +164,23 @@ impl StorePath {
         self.join(name)
     }
 
+    /// The node `name` below this one, of which the caller knows that it is a name; `None` if the path would be too long.
+    /// `scratch` is room to put it together.
+    pub(crate) fn with_name(&self, name: &str, scratch: &mut String) -> Option<Self> {
+        debug_assert!(is_name(name.as_bytes()));
+        scratch.clear();
+        scratch.push_str(&self.0);
+        if !self.is_root() {
+            scratch.push('/');
+        }
+        scratch.push_str(name);
+        let max = match self.kind() {
+            PathKind::Absolute => ABSOLUTE_MAX,
+            PathKind::Relative | PathKind::Special => RELATIVE_MAX,
+        };
+        (scratch.len() <= max).then(|| Self(scratch.as_str().into()))
+    }
+
     /// The node at the relative path `below` under this one. A leading `@` in `below` is an ordinary name here.
     pub fn join(&self, below: &str) -> Result<Self, PathError> {
         let mut joined = String::with_capacity(self.0.len() + 1 + below.len());
@@ -167,6 +189,13 @@ impl StorePath {
             joined.push('/');
         }
         joined.push_str(below);
+        // The part above is known to keep the grammar.
+        if below.len() < RELATIVE_MAX / 2
+            && joined.len() < RELATIVE_MAX
+            && below.split('/').all(|name| is_name(name.as_bytes()))
+        {
+            return Ok(Self(joined.into()));
+        }
         Self::parse(joined)
     }
 

@@ -6,14 +6,16 @@
 mod copy;
 mod diff;
 mod flight;
+mod plan;
 mod snapshot;
 mod walk;
 
 pub use copy::{CopyPerms, copy};
 pub use diff::{Change, diff};
+pub use plan::{Plan, Want};
 pub use snapshot::Snapshot;
 pub(crate) use walk::Found;
-pub use walk::{Filter, Order, Walk, WalkOptions, Want, Wants};
+pub use walk::{Filter, Order, Walk, WalkOptions};
 
 use crate::path::StorePath;
 use crate::perms::Perms;

@@ -93,6 +93,10 @@ fn print(
         feed.complain();
         count += 1;
         if samples == Some(count) || feed.is_over(&snapshot) {
+            if source.record.is_none() {
+                // The process ends: what was read need not be taken apart before.
+                std::mem::forget((feed, snapshot));
+            }
             return Ok(());
         }
         let next = begin + interval.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));

@@ -29,7 +29,7 @@ use crate::model::{Link, NodeChange, Sample, Snapshot};
 use crate::record::{Recorded, Timeline};
 
 pub use clock::Clock;
-pub use wanted::is_wanted;
+pub use wanted::WANTED;
 use worker::Worker;
 
 /// What to collect, and how often.

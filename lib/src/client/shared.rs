@@ -80,6 +80,12 @@ impl Shared {
         self.pool.pick(Instant::now() + self.options.timeout)
     }
 
+    /// A new connection, for one thread alone.
+    pub(super) fn dial(&self) -> Result<Arc<Connection>> {
+        let deadline = Instant::now() + self.options.timeout;
+        self.dialer.dial(self.dialer.attempts(), deadline)
+    }
+
     /// A connection for a transaction; see [`Shared::unpin`].
     pub(crate) fn pin(&self) -> Result<Arc<Connection>> {
         self.pool.take_out(Instant::now() + self.options.timeout)

@@ -152,6 +152,27 @@ impl Domain {
         domain
     }
 
+    /// A domain of which no more is known than its name.
+    pub fn named(id: DomId, name: Reading<Text>) -> Self {
+        Self {
+            id,
+            home: Reading::Known(()),
+            name,
+            uuid: Reading::Denied,
+            kind: Reading::Denied,
+            memory_target: Reading::Denied,
+            memory_max: Reading::Denied,
+            vcpus: Reading::Denied,
+            tty: Reading::Denied,
+            store_ring: None,
+            device_models: Vec::new(),
+            started: Reading::Denied,
+            shutdown_request: Reading::Denied,
+            has_run: false,
+            notes: Vec::new(),
+        }
+    }
+
     /// Whether there certainly is no such domain any more.
     pub fn is_gone(&self) -> bool {
         self.home.is_missing()

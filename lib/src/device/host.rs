@@ -9,7 +9,8 @@ use super::class::{Class, Handshake};
 use super::domain::{self, Domain};
 use super::ends::{Backend, Frontend, Seen, ToolstackEntry};
 use super::id::{BackendPlace, Concern, DeviceId};
-use super::nodes::{Folder, Nodes, Note, Notes};
+use super::nodes::{Folder, Nodes, Note, Notes, Spot};
+use super::parallel::map_all;
 use super::reading::Reading;
 use super::roles::Roles;
 use super::state::XenbusState;
@@ -57,6 +58,19 @@ pub struct Device {
 }
 
 impl Host {
+    /// A host of which only the domains are known so far.
+    pub fn of_domains(domains: impl IntoIterator<Item = Domain>) -> Self {
+        let domains: BTreeMap<DomId, Arc<Domain>> = domains
+            .into_iter()
+            .map(|domain| (domain.id, Arc::new(domain)))
+            .collect();
+        Self {
+            roles: Roles::of(domains.keys().copied()),
+            domains,
+            ..Self::default()
+        }
+    }
+
     /// Reads everything.
     pub fn read(nodes: &dyn Nodes) -> Self {
         let mut domids = numbers_below(nodes, "/local/domain");
@@ -80,22 +94,43 @@ impl Host {
             .filter(|home| serves(nodes, *home))
             .collect();
         let mut models = domain::device_models(nodes, servers.iter().copied());
+        let domids: Vec<_> = domids
+            .into_iter()
+            .map(|id| (id, models.remove(&id).unwrap_or_default()))
+            .collect();
+        let ids: Vec<_> = ids
+            .into_iter()
+            .map(|id| {
+                let claims = backends.0.remove(&id).unwrap_or_default();
+                (id, claims)
+            })
+            .collect();
+        let (domains, devices) = match nodes.shared() {
+            Some(nodes) => (
+                map_all(&domids, |(id, models)| {
+                    Domain::read(nodes, *id, models.clone())
+                }),
+                map_all(&ids, |(id, claims)| Device::join(nodes, id, claims)),
+            ),
+            None => (
+                domids
+                    .into_iter()
+                    .map(|(id, models)| Domain::read(nodes, id, models))
+                    .collect(),
+                ids.iter()
+                    .map(|(id, claims)| Device::join(nodes, id, claims))
+                    .collect(),
+            ),
+        };
         Self {
             roles: Roles::read(nodes, homes.iter().copied()),
-            domains: domids
+            domains: domains
                 .into_iter()
-                .map(|id| {
-                    let models = models.remove(&id).unwrap_or_default();
-                    (id, Arc::new(Domain::read(nodes, id, models)))
-                })
+                .map(|domain| (domain.id, Arc::new(domain)))
                 .collect(),
-            devices: ids
+            devices: devices
                 .into_iter()
-                .map(|id| {
-                    let claims = backends.0.remove(&id).unwrap_or_default();
-                    let device = Device::join(nodes, &id, &claims);
-                    (id, Arc::new(device))
-                })
+                .map(|device| (device.id.clone(), Arc::new(device)))
                 .collect(),
             has_toolstack: !managed.is_empty(),
             servers,
@@ -204,7 +239,7 @@ impl Host {
 
 impl Device {
     /// Puts together what the three sources say. `claims` are the backends that say they serve this device.
-    fn join(nodes: &dyn Nodes, id: &DeviceId, claims: &[StorePath]) -> Self {
+    fn join<'a>(nodes: &'a dyn Nodes, id: &DeviceId, claims: &[Spot<'a>]) -> Self {
         let remarks = Notes::default();
         let class = id.class();
         let home = Folder::new(nodes, &remarks, StorePath::home(id.domain()));
@@ -223,7 +258,10 @@ impl Device {
         };
         let mut backs: Vec<Backend> = claims
             .iter()
-            .filter_map(|path| read_backend(nodes, &remarks, path).known().cloned())
+            .filter_map(|claim| match read_backend(nodes, &remarks, claim.clone()) {
+                Reading::Known(back) => Some(back),
+                _ => None,
+            })
             .collect();
         let entry = toolstack.known().and_then(|t| t.backend.known());
         let said = front.known().and_then(|f| f.backend.known());
@@ -318,17 +356,18 @@ fn follow(
     };
     match BackendPlace::parse(path) {
         Some(place) if place.frontend == id.domain() && place.index == id.index() => {
-            read_backend(nodes, remarks, path)
+            read_backend(nodes, remarks, Spot::new(nodes, path.clone()))
         }
         _ => Reading::Missing,
     }
 }
 
-fn read_backend(nodes: &dyn Nodes, remarks: &Notes, path: &StorePath) -> Reading<Backend> {
-    let Some(place) = BackendPlace::parse(path) else {
+fn read_backend<'a>(nodes: &'a dyn Nodes, remarks: &'a Notes, spot: Spot<'a>) -> Reading<Backend> {
+    let path = spot.path.clone();
+    let Some(place) = BackendPlace::parse(&path) else {
         return Reading::Missing;
     };
-    let folder = Folder::new(nodes, remarks, path.clone());
+    let folder = Folder::at(nodes, remarks, spot);
     let home = Folder::new(nodes, remarks, StorePath::home(place.domain));
     let presence = match folder.presence() {
         // A directory that may not be read itself may hold a state that may.

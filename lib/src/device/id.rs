@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::class::{Class, GENERIC, NO_DEVICES, PRIMARY_CONSOLE};
-use super::nodes::Nodes;
+use super::nodes::{Nodes, Spot};
 use super::reading::Reading;
 use crate::id::DomId;
-use crate::path::StorePath;
+use crate::path::{ABSOLUTE_MAX, StorePath, is_name};
 
 /// A device: a frontend domain, a kind, and an index in it. Cloning is cheap.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -97,26 +97,43 @@ impl DeviceId {
     /// The device of a directory that says in its key `frontend` whose it is: a backend, or the toolstack's entry.
     ///
     /// The place of the directory counts more than the key: only the kind is taken from it.
-    pub(crate) fn of_claim(
-        nodes: &dyn Nodes,
-        path: &StorePath,
+    pub(crate) fn of_claim<'a>(
+        nodes: &'a dyn Nodes,
+        spot: &Spot<'a>,
         domain: DomId,
         kind: &str,
         index: &str,
     ) -> Self {
-        let claimed = path
-            .child("frontend")
-            .ok()
-            .and_then(|key| match nodes.value(&key) {
-                Reading::Known(value) => StorePath::parse(&value).ok(),
-                _ => None,
-            })
-            .and_then(|frontend| Self::of_frontend(&frontend))
-            .filter(|id| id.domain == domain && id.index() == index);
+        let claimed = match spot.bytes(nodes, "frontend") {
+            Reading::Known(value) => Self::claimed(&value, domain, index),
+            _ => None,
+        };
         match claimed {
             Some(id) => id,
             None if kind == PRIMARY_CONSOLE && index == "0" => Self::primary_console(domain),
             None => Self::new(domain, Class::frontend_kind(kind), index),
+        }
+    }
+}
+
+impl DeviceId {
+    /// The device of this number in this domain at the path of a frontend, if it is one.
+    fn claimed(frontend: &[u8], domain: DomId, index: &str) -> Option<Self> {
+        let below = frontend.strip_prefix(b"/local/domain/")?;
+        let mut elements = str::from_utf8(below).ok()?.split('/');
+        if DomId::parse(elements.next()?) != Ok(domain) {
+            return None;
+        }
+        match (elements.next()?, elements.next(), elements.next()) {
+            (PRIMARY_CONSOLE, None, _) => {
+                Some(Self::primary_console(domain)).filter(|id| id.index() == index)
+            }
+            ("device", Some(kind), Some(last)) => {
+                let is_whole = elements.next().is_none() && last == index;
+                let is_path = is_name(kind.as_bytes()) && frontend.len() <= ABSOLUTE_MAX;
+                (is_whole && is_path).then(|| Self::new(domain, kind, index))
+            }
+            _ => None,
         }
     }
 }
@@ -230,7 +247,8 @@ impl Concern {
                     | ["error", "backend", kind, front, index, ..],
                 ) => match (domain(front), backend_path(id, kind, front, index)) {
                     (Some(front), Some(backend)) => {
-                        Self::Device(DeviceId::of_claim(nodes, &backend, front, kind, index))
+                        let spot = Spot::new(nodes, backend);
+                        Self::Device(DeviceId::of_claim(nodes, &spot, front, kind, index))
                     }
                     _ => Self::Nothing,
                 },
@@ -246,7 +264,8 @@ impl Concern {
                 (Some(id), ["device", kind, index, ..]) => {
                     match StorePath::parse(format!("/libxl/{id}/device/{kind}/{index}")) {
                         Ok(entry) => {
-                            Self::Device(DeviceId::of_claim(nodes, &entry, id, kind, index))
+                            let spot = Spot::new(nodes, entry);
+                            Self::Device(DeviceId::of_claim(nodes, &spot, id, kind, index))
                         }
                         Err(_) => Self::Nothing,
                     }
@@ -337,7 +356,7 @@ mod tests {
         )]
         .into();
         assert_eq!(
-            DeviceId::of_claim(&nodes, &back, DomId(3), "vbd", "51712"),
+            DeviceId::of_claim(&nodes, &Spot::new(&nodes, back), DomId(3), "vbd", "51712"),
             DeviceId::new(DomId(3), "vbd", "51712")
         );
     }

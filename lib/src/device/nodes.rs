@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use super::reading::{self, BadValue, Reading, Text};
+use super::sources::{names_of, value_of};
+use crate::mirror::Branch;
 use crate::path::StorePath;
 
 /// A tree of nodes that is already in memory: a snapshot, a mirror, a map.
@@ -15,6 +17,16 @@ pub trait Nodes {
 
     /// The names of the nodes directly below `path`, each a valid element of a path.
     fn children(&self, path: &StorePath) -> Reading<Vec<String>>;
+
+    /// The same for several threads, if it can be.
+    fn shared(&self) -> Option<&(dyn Nodes + Sync)> {
+        None
+    }
+
+    /// The node at `path` with all below it, if the tree is one of those in which that saves the search for each.
+    fn branch(&self, _path: &StorePath) -> Option<&Branch> {
+        None
+    }
 }
 
 impl<N: Nodes + ?Sized> Nodes for &N {
@@ -24,6 +36,10 @@ impl<N: Nodes + ?Sized> Nodes for &N {
 
     fn children(&self, path: &StorePath) -> Reading<Vec<String>> {
         (**self).children(path)
+    }
+
+    fn branch(&self, path: &StorePath) -> Option<&Branch> {
+        (**self).branch(path)
     }
 }
 
@@ -56,25 +72,84 @@ impl Notes {
     }
 }
 
+/// A node, and where the tree has it.
+#[derive(Clone)]
+pub(crate) struct Spot<'a> {
+    pub(crate) path: StorePath,
+    branch: Option<&'a Branch>,
+}
+
+impl<'a> Spot<'a> {
+    pub(crate) fn new(nodes: &'a dyn Nodes, path: StorePath) -> Self {
+        Self {
+            branch: nodes.branch(&path),
+            path,
+        }
+    }
+
+    /// Its name; empty for the root.
+    pub(crate) fn name(&self) -> &str {
+        match self.branch {
+            Some(branch) => branch.name(),
+            None => self.path.name().unwrap_or_default(),
+        }
+    }
+
+    /// The nodes directly below it; none if they cannot be listed.
+    pub(crate) fn below(&self, nodes: &'a dyn Nodes) -> Vec<Self> {
+        if let Some(branch) = self.branch {
+            let child = |branch: &'a Branch| Self {
+                path: branch.node().path.clone(),
+                branch: Some(branch),
+            };
+            return branch.children().iter().map(child).collect();
+        }
+        let Reading::Known(names) = nodes.children(&self.path) else {
+            return Vec::new();
+        };
+        let paths = names.iter().filter_map(|name| self.path.child(name).ok());
+        paths.map(|path| Self { path, branch: None }).collect()
+    }
+
+    /// The value of a node at a relative path below it.
+    pub(crate) fn bytes(&self, nodes: &'a dyn Nodes, key: &str) -> Reading<Cow<'a, [u8]>> {
+        if let Some(branch) = self.branch {
+            return match branch.find(key) {
+                Ok(found) => value_of(found.node()),
+                Err(last) if last.node().listed => Reading::Missing,
+                Err(_) => Reading::Denied,
+            };
+        }
+        match self.path.join(key) {
+            Ok(path) => nodes.value(&path),
+            Err(_) => Reading::Missing,
+        }
+    }
+}
+
 /// A node whose children are keys, and where to complain about their values.
 #[derive(Clone)]
 pub(crate) struct Folder<'a> {
     nodes: &'a dyn Nodes,
     notes: &'a Notes,
-    path: StorePath,
+    spot: Spot<'a>,
 }
 
 impl<'a> Folder<'a> {
     pub(crate) fn new(nodes: &'a dyn Nodes, remarks: &'a Notes, path: StorePath) -> Self {
+        Self::at(nodes, remarks, Spot::new(nodes, path))
+    }
+
+    pub(crate) fn at(nodes: &'a dyn Nodes, remarks: &'a Notes, spot: Spot<'a>) -> Self {
         Self {
             nodes,
             notes: remarks,
-            path,
+            spot,
         }
     }
 
     pub(crate) fn path(&self) -> &StorePath {
-        &self.path
+        &self.spot.path
     }
 
     pub(crate) fn notes(&self) -> &'a Notes {
@@ -83,27 +158,36 @@ impl<'a> Folder<'a> {
 
     /// Whether the node itself is there.
     pub(crate) fn presence(&self) -> Reading<()> {
-        self.nodes.value(&self.path).map(|_| ())
+        match self.spot.branch {
+            Some(branch) => value_of(branch.node()).map(|_| ()),
+            None => self.nodes.value(&self.spot.path).map(|_| ()),
+        }
     }
 
     pub(crate) fn names(&self) -> Reading<Vec<String>> {
-        self.nodes.children(&self.path)
+        match self.spot.branch {
+            Some(branch) => names_of(branch),
+            None => self.nodes.children(&self.spot.path),
+        }
     }
 
     /// The folder at a relative path; `None` if that is too long to exist.
     pub(crate) fn inside(&self, below: &str) -> Option<Self> {
-        let path = self.path.join(below).ok()?;
-        Some(Self {
-            path,
-            ..self.clone()
-        })
+        let spot = match self.spot.branch.map(|branch| branch.find(below)) {
+            Some(Ok(branch)) => Spot {
+                path: branch.node().path.clone(),
+                branch: Some(branch),
+            },
+            _ => Spot {
+                path: self.spot.path.join(below).ok()?,
+                branch: None,
+            },
+        };
+        Some(Self::at(self.nodes, self.notes, spot))
     }
 
     pub(crate) fn bytes(&self, key: &str) -> Reading<Cow<'a, [u8]>> {
-        match self.path.join(key) {
-            Ok(path) => self.nodes.value(&path),
-            Err(_) => Reading::Missing,
-        }
+        self.spot.bytes(self.nodes, key)
     }
 
     /// Reads a key; a value that `parse` refuses is noted.
@@ -113,7 +197,9 @@ impl<'a> Folder<'a> {
         parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
     ) -> Reading<T> {
         let reading = self.bytes(key).parse(parse);
-        if let (Reading::Unreadable(bad), Ok(path)) = (&reading, self.path.join(key)) {
+        if let Reading::Unreadable(bad) = &reading
+            && let Ok(path) = self.spot.path.join(key)
+        {
             self.notes.add(path, bad.clone());
         }
         reading

@@ -31,6 +31,14 @@ impl Roles {
                 Reading::Missing => Reading::Known(DomId::DOM0),
                 other => other,
             },
+            ..Self::of(domains)
+        }
+    }
+
+    /// What the domains themselves tell; where the store runs is not known then.
+    pub(crate) fn of(domains: impl IntoIterator<Item = DomId>) -> Self {
+        Self {
+            store: Reading::Denied,
             control: domains.into_iter().find(|domain| *domain == DomId::DOM0),
         }
     }

@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use super::nodes::Nodes;
 use super::reading::Reading;
-use crate::mirror::View;
+use crate::mirror::{Branch, Mirrored, Place, View};
 use crate::path::StorePath;
 use crate::tree::{Field, Snapshot};
 
@@ -100,25 +100,64 @@ impl Nodes for Snapshot {
 /// taken for empty, as that of a directory nearly always is.
 impl Nodes for View<'_> {
     fn value(&self, path: &StorePath) -> Reading<Cow<'_, [u8]>> {
-        match self.get(path).map(|node| &node.value) {
-            Some(Field::Unasked) => Reading::Known(Cow::Borrowed(b"")),
-            Some(asked) => field(asked).map(|bytes| Cow::Borrowed(&bytes[..])),
-            // A mirror holds the parents of all that it holds: most keys that the model asks for are missing, and a
-            // search below each would cost more than all else.
-            None if self.covers(path) => Reading::Missing,
-            None => value(self, path, None),
+        match self.place(path) {
+            Place::There(node) => value_of(node),
+            // Most keys that the model asks for are missing: that must be cheap.
+            Place::Missing => Reading::Missing,
+            Place::Unknown if self.leads_to(path).is_some() => Reading::Known(Cow::Borrowed(b"")),
+            Place::Unknown => Reading::Denied,
         }
     }
 
     fn children(&self, path: &StorePath) -> Reading<Vec<String>> {
-        let own = self.get(path).map(|node| {
-            if node.listed {
-                Reading::Known(())
-            } else {
-                Reading::Denied
-            }
-        });
-        children(self, path, own)
+        if let Some(branch) = View::branch(*self, path) {
+            return names_of(branch);
+        }
+        let own = match self.place(path) {
+            Place::There(node) if node.listed => Reading::Known(()),
+            Place::Missing => Reading::Missing,
+            Place::There(_) | Place::Unknown => Reading::Denied,
+        };
+        let names = match self.map() {
+            Some(map) => names_below(map, path),
+            None => self.leads_to(path).map(str::to_owned).into_iter().collect(),
+        };
+        if names.is_empty() {
+            own.map(|()| names)
+        } else {
+            Reading::Known(names)
+        }
+    }
+
+    fn shared(&self) -> Option<&(dyn Nodes + Sync)> {
+        Some(self)
+    }
+
+    fn branch(&self, path: &StorePath) -> Option<&Branch> {
+        View::branch(*self, path)
+    }
+}
+
+/// The value of a mirrored node.
+pub(super) fn value_of(node: &Mirrored) -> Reading<Cow<'_, [u8]>> {
+    match &node.value {
+        Field::Known(value) => Reading::Known(Cow::Borrowed(value)),
+        Field::Unasked => Reading::Known(Cow::Borrowed(b"")),
+        Field::Denied => Reading::Denied,
+    }
+}
+
+/// The names of the nodes directly below a mirrored one.
+pub(super) fn names_of(branch: &Branch) -> Reading<Vec<String>> {
+    let names: Vec<String> = branch
+        .children()
+        .iter()
+        .map(|child| child.name().to_owned())
+        .collect();
+    if names.is_empty() && !branch.node().listed {
+        Reading::Denied
+    } else {
+        Reading::Known(names)
     }
 }
 
@@ -154,17 +193,6 @@ impl Sorted for Snapshot {
 
     fn covers(&self, path: &StorePath) -> bool {
         path.is_within(self.top())
-    }
-}
-
-impl Sorted for View<'_> {
-    fn first(&self, from: Bound<&StorePath>) -> Option<&StorePath> {
-        View::first(*self, from).map(|node| &node.path)
-    }
-
-    fn covers(&self, path: &StorePath) -> bool {
-        // The top is the first of all nodes. Without it nothing is known: it may not have been read yet.
-        Sorted::first(self, Bound::Unbounded).is_some_and(|top| path.is_within(top))
     }
 }
 

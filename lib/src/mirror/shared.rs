@@ -3,9 +3,9 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use super::apply::replace;
 use super::subscription::{MirrorEvent, Queue, Subscription};
-use super::view::{MirrorStatus, Mirrored, Nodes, View};
+use super::tree::{Branch, Tree};
+use super::view::{MirrorStatus, View};
 use crate::error::{Error, Result};
 use crate::path::StorePath;
 use crate::watch::Bell;
@@ -15,10 +15,14 @@ use crate::wire::Op;
 pub(super) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Rung for what happens until everything was read once.
+    first: Option<Bell>,
 }
 
 pub(super) struct State {
-    pub(super) nodes: Nodes,
+    pub(super) nodes: Tree,
+    /// Nodes found by the first reading, while it lasts.
+    pub(super) found: Option<usize>,
     stale_since: Option<Instant>,
     pub(super) events: u64,
     pub(super) scans: u64,
@@ -30,10 +34,12 @@ pub(super) struct State {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(top: &StorePath, first: Option<Bell>) -> Self {
         Self {
+            first,
             state: Mutex::new(State {
-                nodes: Nodes::new(),
+                nodes: Tree::new(top),
+                found: None,
                 stale_since: Some(Instant::now()),
                 events: 0,
                 scans: 0,
@@ -47,15 +53,14 @@ impl Shared {
     }
 
     pub(super) fn look<T>(&self, at: impl FnOnce(View<'_>) -> T) -> T {
-        at(View {
-            nodes: &self.lock().nodes,
-        })
+        at(View::of(&self.lock().nodes))
     }
 
     pub(super) fn status(&self) -> MirrorStatus {
         let state = self.lock();
         MirrorStatus {
             nodes: state.nodes.len(),
+            found: state.found,
             stale_since: state.stale_since,
             events: state.events,
             scans: state.scans,
@@ -99,8 +104,16 @@ impl Shared {
 
     /// Changes the copy and tells the subscribers, all at once.
     pub(super) fn change(&self, what: impl FnOnce(&mut State)) {
-        what(&mut self.lock());
+        let is_first = {
+            let mut state = self.lock();
+            let is_first = state.scans == 0;
+            what(&mut state);
+            is_first
+        };
         self.changed.notify_all();
+        if let Some(bell) = self.first.as_ref().filter(|_| is_first) {
+            bell.ring();
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -137,13 +150,14 @@ impl State {
         }
     }
 
-    pub(super) fn replace(&mut self, root: &StorePath, fresh: Vec<Mirrored>) {
+    pub(super) fn replace(&mut self, root: &StorePath, fresh: Option<Branch>) {
         let subscribers = &mut self.subscribers;
-        replace(&mut self.nodes, root, fresh, |event| {
-            if !subscribers.is_empty() {
-                Self::tell(subscribers, &event);
-            }
-        });
+        if subscribers.is_empty() && root == self.nodes.top() {
+            self.nodes.show(fresh);
+            return;
+        }
+        self.nodes
+            .replace(root, fresh, &mut |event| Self::tell(subscribers, &event));
     }
 
     pub(super) fn end(&mut self, why: Error) {

@@ -5,21 +5,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::MirrorOptions;
+use super::harvest::{Harvest, Tag};
 use super::shared::Shared;
 use super::subscription::MirrorEvent;
+use super::tree::Branch;
 use super::view::Mirrored;
-use crate::client::{Client, Operations};
+use crate::client::{Burst, Client, Operations};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::StorePath;
-use crate::tree::{Found, Node, Walk, WalkOptions};
+use crate::tree::{Found, Walk, WalkOptions};
 use crate::watch::{Bell, Watch, WatchEvent};
 
 /// How long after a failed reading the next is tried; doubled each time up to the second.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// How often what was read so far is shown, while everything is read for the first time.
+const SHOW: Duration = Duration::from_millis(200);
+
 /// The thread's side.
 pub(super) struct Sync {
     client: Client,
+    /// For reading, once that was needed.
+    burst: Option<Burst<Tag>>,
     watch: Watch,
     deaths: Option<Watch>,
     options: MirrorOptions,
@@ -45,6 +52,7 @@ impl Sync {
         let dirty = BTreeSet::from([watch.path().clone()]);
         Self {
             client,
+            burst: None,
             watch,
             deaths,
             options,
@@ -94,8 +102,8 @@ impl Sync {
                         self.shared.lock().tell_all(&MirrorEvent::Outside(path));
                     }
                 }
-                WatchEvent::Lost => self.lost = true,
-                WatchEvent::Reset => (self.lost, all) = (false, true),
+                WatchEvent::Lost => (self.lost, self.burst) = (true, None),
+                WatchEvent::Reset => (self.lost, all, self.burst) = (false, true, None),
                 WatchEvent::Initial | WatchEvent::Overflow(_) => all = true,
             }
         }
@@ -134,7 +142,7 @@ impl Sync {
                 return None;
             }
             let parent = root.parent()?;
-            if state.nodes.contains_key(&parent) {
+            if state.nodes.get(&parent).is_some() {
                 return Some(root);
             }
             root = parent;
@@ -153,40 +161,16 @@ impl Sync {
         if roots.is_empty() {
             return Ok(());
         }
-        let options = WalkOptions {
-            perms: self.options.perms,
-            filter: self.options.filter.clone(),
-            wants: self.options.wants.clone(),
-            ..WalkOptions::default()
+        let Some(fresh) = self.read(&roots)? else {
+            return Ok(());
         };
-        let mut walk = Walk::over(&self.client, &roots, options);
-        let mut read = 0;
-        let mut fresh: Vec<Vec<Mirrored>> = roots.iter().map(|_| Vec::new()).collect();
-        let mut place = 0;
-        while let Some(found) = walk.step()? {
-            let Found::Node(node) = found else {
-                continue;
-            };
-            read += 1;
-            if read > self.options.nodes_max {
-                return Err(self.too_large());
-            }
-            while !node.path.is_within(&roots[place]) {
-                place += 1;
-            }
-            if node.path != roots[place] || self.is_there(&node)? {
-                fresh[place].push(node.into());
-            }
-            if self.shared.lock().stopping {
-                return Ok(());
-            }
-        }
         let (top, most) = (self.watch.path(), self.options.nodes_max);
         let mut size = 0;
         self.shared.change(|state| {
             for (root, fresh) in roots.iter().zip(fresh) {
                 state.replace(root, fresh);
             }
+            state.found = None;
             if roots[0] == *top {
                 state.scans += 1;
             }
@@ -203,13 +187,91 @@ impl Sync {
         }
     }
 
-    /// Whether a node that an event named is really there: EACCES does not prove it.
-    fn is_there(&self, node: &Node) -> Result<bool> {
-        let seen = node.children.known().is_some() || node.value.known().is_some();
-        let (Some(parent), Some(name)) = (node.path.parent(), node.path.name()) else {
+    /// Reads these subtrees; `None` if the mirror is to end.
+    fn read(&mut self, roots: &[StorePath]) -> Result<Option<Vec<Option<Branch>>>> {
+        let mut burst = match self.burst.take() {
+            Some(burst) if !burst.is_lost() => burst,
+            _ => match Burst::open(self.client.shared())? {
+                Some(burst) => burst,
+                None => return self.walk(roots),
+            },
+        };
+        let mut harvest = Harvest::new(roots, &self.options);
+        // Only the first reading takes so long that somebody waits for parts of it.
+        let is_first = self.shared.lock().nodes.root().is_none();
+        let mut shown = Instant::now();
+        while harvest.turn(&mut burst, &self.client)? {
+            if harvest.found() > self.options.nodes_max {
+                return Err(self.too_large());
+            }
+            if self.shared.lock().stopping {
+                return Ok(None);
+            }
+            if is_first && shown.elapsed() >= SHOW {
+                let part = harvest.so_far();
+                self.shared.change(|state| {
+                    state.nodes.show(part);
+                    state.found = Some(harvest.found());
+                });
+                shown = Instant::now();
+            }
+        }
+        if harvest.found() > self.options.nodes_max {
+            return Err(self.too_large());
+        }
+        self.burst = Some(burst);
+        let doubtful: Vec<usize> = (0..roots.len())
+            .filter(|root| !harvest.is_certain(*root))
+            .collect();
+        let mut fresh = harvest.into_branches();
+        for root in doubtful {
+            if !self.is_there(&roots[root])? {
+                fresh[root] = None;
+            }
+        }
+        Ok(Some(fresh))
+    }
+
+    /// The same on a transport that takes one request at a time.
+    fn walk(&self, roots: &[StorePath]) -> Result<Option<Vec<Option<Branch>>>> {
+        let options = WalkOptions {
+            perms: self.options.perms,
+            filter: self.options.filter.clone(),
+            wants: self.options.wants,
+            ..WalkOptions::default()
+        };
+        let mut walk = Walk::over(&self.client, roots, options);
+        let mut read = 0;
+        let mut fresh: Vec<Vec<Mirrored>> = roots.iter().map(|_| Vec::new()).collect();
+        let mut place = 0;
+        while let Some(found) = walk.step()? {
+            let Found::Node(node) = found else {
+                continue;
+            };
+            read += 1;
+            if read > self.options.nodes_max {
+                return Err(self.too_large());
+            }
+            while !node.path.is_within(&roots[place]) {
+                place += 1;
+            }
+            let is_seen = node.children.known().is_some() || node.value.known().is_some();
+            if node.path != roots[place] || is_seen || self.is_there(&node.path)? {
+                fresh[place].push(node.into());
+            }
+            if self.shared.lock().stopping {
+                return Ok(None);
+            }
+        }
+        Ok(Some(fresh.into_iter().map(Branch::grow).collect()))
+    }
+
+    /// Whether a node that an event named, and that may not be read, is really there: EACCES does not prove it.
+    fn is_there(&self, path: &StorePath) -> Result<bool> {
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
             return Ok(true);
         };
-        if seen || node.path == *self.watch.path() {
+        if path == self.watch.path() {
             return Ok(true);
         }
         match self.client.directory(&parent) {

@@ -6,28 +6,13 @@ use std::vec;
 
 use super::Node;
 use super::flight::{Flight, Missing};
+use super::plan::{Plan, Want};
 use crate::client::{NameList, Operations};
 use crate::error::{Error, Result};
 use crate::path::{PHANTOM_NODES, StorePath};
 
 /// Decides by path whether a node and all below it are visited.
 pub type Filter = Arc<dyn Fn(&StorePath) -> bool + Send + Sync>;
-
-/// What is asked for about a node.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Want {
-    /// Nothing: the node and all below it are left out.
-    Nothing,
-    /// Its value. It is taken for a leaf: what may be below it is left out.
-    Value,
-    /// The names of its children, not its value.
-    Names,
-    /// Both.
-    Both,
-}
-
-/// Decides by path what is asked for. Where much is known of a tree, that halves the requests.
-pub type Wants = Arc<dyn Fn(&StorePath) -> Want + Send + Sync>;
 
 /// What a walk asks for, and in which order it tells.
 #[derive(Clone)]
@@ -43,8 +28,9 @@ pub struct WalkOptions {
     pub depth: Option<usize>,
     /// Which nodes to visit; the top always is.
     pub filter: Option<Filter>,
-    /// What to ask for about each node that is visited; `None`: names, and values if `values` says so.
-    pub wants: Option<Wants>,
+    /// What to ask for about each node that is visited, from the root on; `None`: names, and values if `values` says
+    /// so.
+    pub wants: Option<Plan>,
     /// Most requests under way at once, at least one node's.
     pub window: usize,
 }
@@ -263,7 +249,7 @@ impl<'a, O: Operations + ?Sized> Walk<'a, O> {
 
     fn want(&self, path: &StorePath) -> Want {
         match (&self.options.wants, self.options.values) {
-            (Some(wants), _) => wants(path),
+            (Some(plan), _) => plan.at(path).want,
             (None, true) => Want::Both,
             (None, false) => Want::Names,
         }

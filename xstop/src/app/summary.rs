@@ -1,14 +1,20 @@
 //! What is counted once for each moment, not for each frame.
 
-use xenbus::device::Severity;
+use xenbus::device::{Device, Seen, Severity};
 
 use crate::model::{Counts, Snapshot};
+
+fn is_read(device: &Device) -> bool {
+    device.front_seen() != Seen::Hidden && device.back_seen() != Seen::Hidden
+}
 
 /// Numbers about everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summary {
     /// Devices by what their ends show.
     pub counts: Counts,
+    /// Devices of which both ends were read, and all that were found so far.
+    pub read: (usize, usize),
     /// Findings: infos, warnings, critical ones.
     findings: [usize; 3],
 }
@@ -18,6 +24,14 @@ impl Summary {
         let all = [Severity::Info, Severity::Warning, Severity::Critical];
         Self {
             counts: snapshot.counts(),
+            read: (
+                snapshot
+                    .devices
+                    .iter()
+                    .filter(|row| is_read(&row.device))
+                    .count(),
+                snapshot.devices.len(),
+            ),
             findings: all.map(|severity| snapshot.findings_at(severity)),
         }
     }

@@ -66,6 +66,11 @@ impl Sampler {
         self.visible_at = self.visible_at.min(Instant::now() + self.interval);
     }
 
+    /// Everything that there is to count is known now: the first turn comes when the others will.
+    pub(super) fn begin(&mut self) {
+        self.turn_at = Instant::now() + TURN;
+    }
+
     /// Whose counters are read every interval; those that were not until now are read at once.
     pub(super) fn set_visible(&mut self, visible: Vec<DeviceId>) {
         if visible.iter().any(|id| !self.visible.contains(id)) {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use xenbus::client::Operations;
 use xenbus::device::id::BackendPlace;
 use xenbus::device::{Host, Nodes, Several};
-use xenbus::error::{ErrorKind, Result};
+use xenbus::error::Result;
 use xenbus::mirror::{Mirror, MirrorEvent, MirrorOptions, Mirrored, Subscription};
 use xenbus::watch::Bell;
 use xenbus::{Client, DomId, StorePath};
 
-use super::wanted::is_wanted;
+use super::wanted::WANTED;
 use crate::model::Scope;
 
 /// Most ends of devices that are followed one by one; a guest may have 128 watches.
@@ -18,15 +18,6 @@ const SINGLE_MAX: usize = 100;
 
 /// Changes that may wait for the collector.
 const QUEUE: usize = 1 << 18;
-
-/// Finds out with whose eyes a client sees: only the whole host's may list the root.
-pub(super) fn find_scope(client: &Client) -> Result<Scope> {
-    match client.directory(&StorePath::root()) {
-        Ok(_) => Ok(Scope::Host),
-        Err(error) if error.kind() == ErrorKind::Denied => Ok(Scope::Domain(client.own_domid()?)),
-        Err(error) => Err(error),
-    }
-}
 
 /// The mirrors that follow what can be seen.
 pub(super) struct Mirrors {
@@ -166,9 +157,10 @@ impl Followed {
     ) -> Result<Self> {
         let mut options = MirrorOptions::default();
         if !is_full {
-            options.wants = Some(std::sync::Arc::new(is_wanted));
+            options.wants = Some(WANTED);
         }
         options.tell_all = is_main;
+        options.first_bell = is_main.then(|| bell.clone());
         let mut followed = Self {
             mirror: Mirror::start(client, top, options)?,
             events: None,

@@ -1,19 +1,89 @@
 //! Which nodes the model needs: keys, not whole trees.
 
 use xenbus::DomId;
-use xenbus::StorePath;
 use xenbus::device::class::Class;
-use xenbus::tree::Want;
+use xenbus::tree::{Plan, Want};
 
-/// Keys of a frontend's or backend's directory that are needed whatever its class.
-const FRONT: [&str; 5] = [
-    "state",
-    "backend",
-    "backend-id",
-    "protocol",
-    "multi-queue-num-queues",
-];
-const BACK: [&str; 9] = [
+/// A directory of which these keys are read.
+macro_rules! keys {
+    ($($key:literal),+ $(,)?) => {
+        Plan::names(|name| match name {
+            $($key)|+ => Plan::VALUE,
+            _ => Plan::NOTHING,
+        })
+    };
+}
+
+/// A directory of directories whose names say nothing to us.
+macro_rules! each {
+    ($plan:expr) => {
+        Plan::names(|_| $plan)
+    };
+}
+
+/// What is asked for, from the root on.
+pub const WANTED: Plan = Plan::names(|name| match name {
+    "local" => {
+        Plan::names(|name| only(name == "domain", Plan::names(|name| of_domain(name, HOME))))
+    }
+    "libxl" => Plan::names(|name| of_domain(name, TOOLSTACK)),
+    "vm" => each!(keys!("start_time")),
+    "tool" => Plan::names(|name| only(name == "xenstored", keys!("domid"))),
+    _ => Plan::NOTHING,
+});
+
+fn only(is_wanted: bool, plan: Plan) -> Plan {
+    if is_wanted { plan } else { Plan::NOTHING }
+}
+
+fn of_domain(name: &str, plan: Plan) -> Plan {
+    only(DomId::parse(name).is_ok(), plan)
+}
+
+/// A directory of which is needed only whether there is anything in it.
+const LISTED: Plan = Plan::names(|_| Plan::NOTHING);
+
+/// Below `/local/domain/<d>`.
+const HOME: Plan = Plan::names(|name| match name {
+    "name" | "vm" => Plan::VALUE,
+    "memory" => keys!("target", "static-max"),
+    "control" => keys!(
+        "shutdown",
+        "feature-poweroff",
+        "feature-reboot",
+        "feature-suspend",
+        "feature-balloon",
+    ),
+    "store" => keys!("port", "ring-ref"),
+    "console" => keys!(
+        "ring-ref",
+        "port",
+        "tty",
+        "state",
+        "backend",
+        "backend-id",
+        "protocol",
+    ),
+    "attr" | "drivers" | "data" => LISTED,
+    "cpu" => each!(keys!("availability")),
+    "device-model" => each!(keys!("state")),
+    "device" => Plan::names(|kind| match kind {
+        "suspend" => Plan::NOTHING,
+        _ if Class::of_frontend(kind).is_generic() => each!(UNKNOWN_FRONT),
+        _ => each!(FRONT),
+    }),
+    "backend" => each!(each!(each!(BACK))),
+    // `device/<kind>/<id>/error` and `backend/<kind>/<d>/<id>/error`.
+    "error" => Plan::names(|name| match name {
+        "device" => each!(each!(keys!("error"))),
+        "backend" => each!(each!(each!(keys!("error")))),
+        _ => Plan::NOTHING,
+    }),
+    _ => Plan::NOTHING,
+});
+
+/// A backend's directory.
+const BACK: Plan = keys!(
     "state",
     "frontend",
     "frontend-id",
@@ -23,163 +93,36 @@ const BACK: [&str; 9] = [
     "script",
     "physical-device",
     "kthread-pid",
-];
+);
 
-/// What is asked for at a path.
-pub fn is_wanted(path: &StorePath) -> Want {
-    let mut elements = path.elements();
-    let next = &mut || elements.next();
-    match next() {
-        None => Want::Names,
-        Some("local") => match next() {
-            None => Want::Names,
-            Some("domain") => match next() {
-                None => Want::Names,
-                Some(domain) if DomId::parse(domain).is_ok() => home(next),
-                Some(_) => Want::Nothing,
-            },
-            Some(_) => Want::Nothing,
-        },
-        Some("libxl") => match next() {
-            None => Want::Names,
-            Some(domain) if DomId::parse(domain).is_ok() => toolstack(next),
-            Some(_) => Want::Nothing,
-        },
-        Some("vm") => match (next(), next(), next()) {
-            (_, None, _) => Want::Names,
-            (_, Some("start_time"), None) => Want::Value,
-            _ => Want::Nothing,
-        },
-        Some("tool") => match (next(), next(), next()) {
-            (None | Some("xenstored"), None, _) => Want::Names,
-            (Some("xenstored"), Some("domid"), None) => Want::Value,
-            _ => Want::Nothing,
-        },
-        Some(_) => Want::Nothing,
+/// A frontend's directory of a class that is not in the table: its rings are found by what their keys are called.
+const UNKNOWN_FRONT: Plan = Plan::names(|name| {
+    if name.starts_with("queue-") {
+        Plan::new(Want::Both, |_| Plan::VALUE)
+    } else {
+        Plan::VALUE
     }
-}
+});
 
-/// Below `/local/domain/<d>`.
-fn home<'a>(next: &mut impl FnMut() -> Option<&'a str>) -> Want {
-    let Some(first) = next() else {
-        return Want::Names;
-    };
-    match first {
-        "name" | "vm" => leaf(next),
-        "memory" => keys(next, &["target", "static-max"]),
-        "control" => keys(
-            next,
-            &[
-                "shutdown",
-                "feature-poweroff",
-                "feature-reboot",
-                "feature-suspend",
-                "feature-balloon",
-            ],
-        ),
-        "store" => keys(next, &["port", "ring-ref"]),
-        "console" => keys(
-            next,
-            &[
-                "ring-ref",
-                "port",
-                "tty",
-                "state",
-                "backend",
-                "backend-id",
-                "protocol",
-            ],
-        ),
-        // What lies in them is not needed, only whether anything does.
-        "attr" | "drivers" | "data" => match next() {
-            None => Want::Names,
-            Some(_) => Want::Nothing,
-        },
-        "cpu" => match (next(), next(), next()) {
-            (_, None, _) => Want::Names,
-            (_, Some("availability"), None) => Want::Value,
-            _ => Want::Nothing,
-        },
-        "device-model" => match (next(), next(), next()) {
-            (_, None, _) => Want::Names,
-            (_, Some("state"), None) => Want::Value,
-            _ => Want::Nothing,
-        },
-        "device" => match (next(), next()) {
-            (Some("suspend"), _) | (None, Some(_)) => Want::Nothing,
-            (_, None) => Want::Names,
-            (Some(kind), Some(_)) => front(kind, next),
-        },
-        "backend" => match (next(), next(), next()) {
-            (_, _, None) => Want::Names,
-            (_, _, Some(_)) => keys(next, &BACK),
-        },
-        "error" => error(next),
-        _ => Want::Nothing,
-    }
-}
+/// A frontend's directory.
+const FRONT: Plan = Plan::names(|name| match name {
+    "state" | "backend" | "backend-id" | "protocol" | "multi-queue-num-queues" => Plan::VALUE,
+    _ if is_ring_key(name) => Plan::VALUE,
+    // A card with its streams, and other numbered directories.
+    _ if is_number(name) => Plan::names(|name| match name {
+        _ if is_ring_key(name) => Plan::VALUE,
+        _ if is_number(name) => RINGS,
+        _ => Plan::NOTHING,
+    }),
+    _ if name.strip_prefix("queue-").is_some_and(is_number) => RINGS,
+    _ => Plan::NOTHING,
+});
 
-/// Below `error`: `device/<kind>/<id>/error` and `backend/<kind>/<d>/<id>/error`.
-fn error<'a>(next: &mut impl FnMut() -> Option<&'a str>) -> Want {
-    let depth = match next() {
-        None => return Want::Names,
-        Some("device") => 2,
-        Some("backend") => 3,
-        Some(_) => return Want::Nothing,
-    };
-    for _ in 0..depth {
-        if next().is_none() {
-            return Want::Names;
-        }
-    }
-    keys(next, &["error"])
-}
-
-/// Below `device/<kind>/<id>`.
-fn front<'a>(kind: &str, next: &mut impl FnMut() -> Option<&'a str>) -> Want {
-    let class = Class::of_frontend(kind);
-    let Some(first) = next() else {
-        return Want::Names;
-    };
-    if class.is_generic() {
-        // Its rings are found by what their keys are called.
-        return match (next(), next()) {
-            (None, _) if first.starts_with("queue-") => Want::Both,
-            (None, _) => Want::Value,
-            (Some(_), None) if first.starts_with("queue-") => Want::Value,
-            _ => Want::Nothing,
-        };
-    }
-    match (first, next(), next()) {
-        (key, None, _) if FRONT.contains(&key) || is_ring_key(key) => Want::Value,
-        // Directories of queues, of streams, and of the streams of a card.
-        (directory, None, _) if is_directory(directory) => Want::Names,
-        (directory, Some(key), None) if is_directory(directory) => {
-            if is_ring_key(key) {
-                Want::Value
-            } else if is_number(key) {
-                Want::Names
-            } else {
-                Want::Nothing
-            }
-        }
-        (card, Some(stream), Some(key)) if is_number(card) && is_number(stream) => {
-            if is_ring_key(key) && next().is_none() {
-                Want::Value
-            } else {
-                Want::Nothing
-            }
-        }
-        _ => Want::Nothing,
-    }
-}
+/// A directory of a queue or a stream.
+const RINGS: Plan = Plan::names(|name| only(is_ring_key(name), Plan::VALUE));
 
 fn is_number(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_directory(name: &str) -> bool {
-    is_number(name) || name.strip_prefix("queue-").is_some_and(is_number)
 }
 
 /// Keys that say where a ring is, in any class.
@@ -196,42 +139,21 @@ fn is_ring_key(key: &str) -> bool {
 }
 
 /// Below `/libxl/<d>`.
-fn toolstack<'a>(next: &mut impl FnMut() -> Option<&'a str>) -> Want {
-    match next() {
-        None => Want::Names,
-        Some("type") => leaf(next),
-        Some("device") => match (next(), next()) {
-            (_, None) => Want::Names,
-            (_, Some(_)) => keys(next, &["frontend", "backend"]),
-        },
-        Some(_) => Want::Nothing,
-    }
-}
-
-fn leaf<'a>(next: &mut impl FnMut() -> Option<&'a str>) -> Want {
-    match next() {
-        None => Want::Value,
-        Some(_) => Want::Nothing,
-    }
-}
-
-/// A directory with these keys.
-fn keys<'a>(next: &mut impl FnMut() -> Option<&'a str>, keys: &[&str]) -> Want {
-    match next() {
-        None => Want::Names,
-        Some(key) if keys.contains(&key) => leaf(next),
-        Some(_) => Want::Nothing,
-    }
-}
+const TOOLSTACK: Plan = Plan::names(|name| match name {
+    "type" => Plan::VALUE,
+    "device" => each!(each!(keys!("frontend", "backend"))),
+    _ => Plan::NOTHING,
+});
 
 #[cfg(test)]
 mod tests {
+    use xenbus::StorePath;
     use xenbus::device::class::{CLASSES, Reference};
 
     use super::*;
 
     fn want(path: &str) -> Want {
-        is_wanted(&StorePath::parse(path).unwrap())
+        WANTED.at(&StorePath::parse(path).unwrap()).want
     }
 
     #[test]

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use xenbus::client::Operations;
 use xenbus::counters::Root;
-use xenbus::device::DeviceId;
-use xenbus::error::{Error, Result};
+use xenbus::device::{DeviceId, Domain, Reading, Several, Text};
+use xenbus::error::{Error, ErrorKind, Result};
 use xenbus::mirror::MirrorEvent;
 use xenbus::watch::Bell;
-use xenbus::{Client, StorePath};
+use xenbus::{Client, DomId, StorePath};
 
 use super::sampler::Sampler;
-use super::scope::{Mirrors, find_scope};
+use super::scope::Mirrors;
 use super::{Clock, Command, Options, Recorder, Stop, Update, link};
 use crate::model::{Builder, Link, NodeChange, Scope, Stale};
 
@@ -22,8 +22,6 @@ use crate::model::{Builder, Link, NodeChange, Scope, Stale};
 const PACE: Duration = Duration::from_millis(100);
 /// The same while the nodes are being read.
 const PACE_LOADING: Duration = Duration::from_millis(250);
-/// How often it is looked meanwhile whether all of them are there.
-const LOOK: Duration = Duration::from_millis(5);
 /// How often the store is tried if it is out of reach at the start.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -44,6 +42,8 @@ pub(super) struct Worker {
     published: Option<Instant>,
     /// Whether everything was read once.
     is_complete: bool,
+    /// Until then: the names of domains, which were read first.
+    names: BTreeMap<StorePath, Vec<u8>>,
 }
 
 impl Worker {
@@ -74,6 +74,7 @@ impl Worker {
             is_asked: false,
             published: None,
             is_complete: false,
+            names: BTreeMap::new(),
         }
     }
 
@@ -125,8 +126,7 @@ impl Worker {
     }
 
     fn try_begin(&mut self, sink: &mut Sink) -> Result<Mirrors> {
-        let scope = find_scope(&self.client)?;
-        let daemon = link::daemon(&self.client);
+        let (scope, daemon) = link::find(&self.client)?;
         self.change_link(|link| {
             link.scope = scope;
             link.daemon = daemon;
@@ -149,27 +149,29 @@ impl Worker {
             Err(error) if error.is_not_found() => Vec::new(),
             Err(error) => return Err(error),
         };
-        let paths: Vec<StorePath> = names
+        let ids: Vec<DomId> = names
             .iter()
-            .filter_map(|name| top.child(name).ok()?.child("name").ok())
+            .filter_map(|name| DomId::parse(name).ok())
             .collect();
-        let waiting: Vec<_> = paths
-            .iter()
-            .map(|path| self.client.submit_read(path))
-            .collect();
-        let mut nodes: BTreeMap<StorePath, Vec<u8>> = BTreeMap::new();
-        for (path, answer) in paths.into_iter().zip(waiting) {
-            match (answer.wait(), path.parent()) {
-                (Ok(name), _) => drop(nodes.insert(path, name)),
+        let paths = ids.iter().map(|id| StorePath::home(*id).child("name"));
+        let paths = paths.collect::<std::result::Result<Vec<_>, _>>()?;
+        let mut domains = Vec::with_capacity(ids.len());
+        for (id, name) in ids.into_iter().zip(self.client.read_many(&paths)?) {
+            let name = match name {
+                Ok(name) => Reading::Known(Text(name)),
                 // A domain may be introduced before it has a name.
-                (Err(error), Some(home)) if error.is_not_found() => {
-                    nodes.insert(home, Vec::new());
-                }
-                (Err(error), _) => return Err(error),
-            }
+                Err(error) if error.is_not_found() => Reading::Missing,
+                Err(error) if error.kind() == ErrorKind::Denied => Reading::Denied,
+                Err(error) => return Err(error),
+            };
+            domains.push(Domain::named(id, name));
         }
-        self.builder.reread();
-        self.builder.settle(&nodes, false, self.clock.now());
+        self.names = domains
+            .iter()
+            .zip(paths)
+            .filter_map(|(domain, path)| Some((path, domain.name.known()?.0.clone())))
+            .collect();
+        self.builder.introduce(domains);
         sink(Update::Snapshot(
             self.builder.snapshot(&self.link, self.clock.now()),
         ));
@@ -204,6 +206,10 @@ impl Worker {
         let now = self.clock.now();
         if !self.is_complete {
             let is_read = status.stale_since.is_none() && status.scans > 0;
+            if self.link.nodes != status.nodes {
+                // A further part of them is there.
+                self.builder.reread();
+            }
             self.change_link(|link| {
                 link.loading = (!is_read).then_some(status.nodes);
                 link.nodes = status.nodes;
@@ -211,6 +217,8 @@ impl Worker {
             });
             if is_read {
                 self.is_complete = true;
+                self.names = BTreeMap::new();
+                self.sampler.begin();
                 mirrors.listen();
                 self.builder.reread();
                 if let Some(recorder) = &mut self.recorder {
@@ -294,11 +302,17 @@ impl Worker {
         let time = self.builder.next().and_then(|at| self.clock.instant_of(at));
         let has_time_passed = time.is_some_and(|at| at <= now);
         let is_wanted = self.is_asked || self.builder.is_dirty() || has_time_passed;
-        let loading = (!self.is_complete).then(|| now + LOOK);
         if is_wanted && due <= now && !self.is_paused {
             let moment = self.clock.now();
             let devices = self.builder.host().devices.len();
-            mirrors.look(|nodes| self.builder.settle(nodes, self.is_complete, moment));
+            mirrors.look(|nodes| {
+                if self.is_complete {
+                    self.builder.settle(nodes, true, moment);
+                } else {
+                    let all = Several(vec![nodes, &self.names]);
+                    self.builder.settle(&all, false, moment);
+                }
+            });
             if mirrors.follow_other_ends(self.builder.host()) {
                 self.builder.reread();
             }
@@ -311,14 +325,11 @@ impl Worker {
         }
         let is_wanted = self.is_asked || self.builder.is_dirty();
         let again = self.published.map_or(now, |last| last + pace);
-        let publishing = (is_wanted && !self.is_paused && self.is_complete).then_some(again);
+        let publishing = (is_wanted && !self.is_paused).then_some(again);
         let time = self.builder.next().and_then(|at| self.clock.instant_of(at));
         let time = time.filter(|_| !self.is_paused).map(|at| at.max(again));
         let sampling = self.sampler.next().filter(|_| self.is_complete);
-        [publishing, time, sampling, loading]
-            .into_iter()
-            .flatten()
-            .min()
+        [publishing, time, sampling].into_iter().flatten().min()
     }
 
     fn set_stale(&mut self, why: Option<String>) {

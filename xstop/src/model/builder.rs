@@ -10,7 +10,7 @@ use std::time::Duration;
 use xenbus::device::ends::Seen;
 use xenbus::device::history::{End, History, Moment};
 use xenbus::device::id::Concern;
-use xenbus::device::{DeviceId, Host, Nodes, XenbusState};
+use xenbus::device::{DeviceId, Domain, Host, Nodes, XenbusState};
 use xenbus::mirror::Mirrored;
 use xenbus::{DomId, StorePath};
 
@@ -181,6 +181,13 @@ impl Builder {
         self.dirty.device_rows.insert(id.clone());
     }
 
+    /// Shows these domains, of which no more is known so far.
+    pub fn introduce(&mut self, domains: impl IntoIterator<Item = Domain>) {
+        self.host = Host::of_domains(domains);
+        self.dirty.domain_rows.extend(self.host.domains.keys());
+        self.put_rows_together();
+    }
+
     /// Reads what has changed. `is_complete` says that all nodes are there: until then nothing is found wrong.
     pub fn settle(&mut self, nodes: &dyn Nodes, is_complete: bool, now: Moment) {
         let dirty = std::mem::take(&mut self.dirty);
@@ -204,14 +211,8 @@ impl Builder {
         let before = std::mem::take(&mut self.host);
         self.host = Host::read(nodes);
         if is_complete {
+            // What was not read yet must not be taken for a state that is over.
             self.history.observe(&self.host, now);
-        } else {
-            for domain in self.host.domains.values() {
-                self.history.observe_domain(domain, now);
-            }
-            for device in self.host.devices.values() {
-                self.history.observe_device(device, now);
-            }
         }
         self.dirty.device_rows.extend(before.devices.into_keys());
         self.dirty

@@ -83,8 +83,11 @@ fn banner(app: &App, look: &Look) -> Vec<Span<'static>> {
         let elapsed = units::elapsed(app.now.since(stale.since));
         look.note_due(elapsed.until_next);
         say(format!("STALE for {}", elapsed.text));
-    } else if let Some(count) = link.loading {
-        say(format!("reading: {count} nodes"));
+    } else if link.loading.is_some() {
+        say(match app.summary().read {
+            (_, 0) => "reading".to_owned(),
+            (read, all) => format!("reading {read}/{all} devices"),
+        });
     }
     if app.past.is_frozen()
         && let Some(shown) = app.past.shown()

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::device::class::NO_DEVICES;
+use crate::device::class::{NO_DEVICES, PRIMARY_CONSOLE};
 use crate::device::id::{DeviceId, backend_path};
-use crate::device::nodes::Nodes;
-use crate::device::reading::Reading;
+use crate::device::nodes::{Nodes, Spot};
 use crate::id::DomId;
 use crate::path::StorePath;
 
@@ -30,41 +29,43 @@ const SERVED: [&str; 2] = ["backend", "device-model"];
 
 /// Backends by the device that they claim to serve.
 #[derive(Default)]
-pub(super) struct Backends(pub(super) BTreeMap<DeviceId, Vec<StorePath>>);
+pub(super) struct Backends<'a>(pub(super) BTreeMap<DeviceId, Vec<Spot<'a>>>);
 
-impl Backends {
+impl<'a> Backends<'a> {
     /// Adds every `/local/domain/<domain>/backend/<kind>/<d>/<index>`.
-    pub(super) fn add(&mut self, nodes: &dyn Nodes, domain: DomId) {
-        let Ok(top) = StorePath::home(domain).child("backend") else {
-            return;
-        };
-        for (kind, kinds) in below(nodes, &top) {
-            for (front, domains) in below(nodes, &kinds) {
-                let Ok(front) = DomId::parse(&front) else {
+    pub(super) fn add(&mut self, nodes: &'a dyn Nodes, domain: DomId) {
+        for kinds in backend_kinds(nodes, domain) {
+            for devices in kinds.below(nodes) {
+                let Ok(front) = DomId::parse(devices.name()) else {
                     continue;
                 };
-                for (index, path) in below(nodes, &domains) {
-                    let id = DeviceId::of_claim(nodes, &path, front, &kind, &index);
-                    self.0.entry(id).or_default().push(path);
+                for back in devices.below(nodes) {
+                    let id = DeviceId::of_claim(nodes, &back, front, kinds.name(), back.name());
+                    self.0.entry(id).or_default().push(back);
                 }
             }
         }
     }
 }
 
+fn backend_kinds(nodes: &dyn Nodes, domain: DomId) -> Vec<Spot<'_>> {
+    match StorePath::home(domain).child("backend") {
+        Ok(top) => Spot::new(nodes, top).below(nodes),
+        Err(_) => Vec::new(),
+    }
+}
+
 /// The backends in `domain` that claim to serve this one device.
-pub(super) fn claims_for(nodes: &dyn Nodes, domain: DomId, id: &DeviceId) -> Vec<StorePath> {
-    let Ok(top) = StorePath::home(domain).child("backend") else {
-        return Vec::new();
-    };
+pub(super) fn claims_for<'a>(nodes: &'a dyn Nodes, domain: DomId, id: &DeviceId) -> Vec<Spot<'a>> {
     let front = id.domain().to_string();
-    below(nodes, &top)
+    backend_kinds(nodes, domain)
         .into_iter()
-        .filter_map(|(kind, _)| {
-            let path = backend_path(domain, &kind, &front, id.index())?;
-            nodes.value(&path).known()?;
-            let claimed = DeviceId::of_claim(nodes, &path, id.domain(), &kind, id.index());
-            (claimed == *id).then_some(path)
+        .filter_map(|kinds| {
+            let kind = kinds.name();
+            let back = Spot::new(nodes, backend_path(domain, kind, &front, id.index())?);
+            nodes.value(&back.path).known()?;
+            let claimed = DeviceId::of_claim(nodes, &back, id.domain(), kind, id.index());
+            (claimed == *id).then_some(back)
         })
         .collect()
 }
@@ -76,15 +77,13 @@ pub(super) fn backends_for(
     front: DomId,
     ids: &mut BTreeSet<DeviceId>,
 ) {
-    let Ok(top) = StorePath::home(domain).child("backend") else {
-        return;
-    };
-    for (kind, kinds) in below(nodes, &top) {
-        let Ok(devices) = kinds.child(&front.to_string()) else {
+    for kinds in backend_kinds(nodes, domain) {
+        let Ok(devices) = kinds.path.child(&front.to_string()) else {
             continue;
         };
-        for (index, path) in below(nodes, &devices) {
-            ids.insert(DeviceId::of_claim(nodes, &path, front, &kind, &index));
+        for back in Spot::new(nodes, devices).below(nodes) {
+            let id = DeviceId::of_claim(nodes, &back, front, kinds.name(), back.name());
+            ids.insert(id);
         }
     }
 }
@@ -92,9 +91,10 @@ pub(super) fn backends_for(
 /// Whether the toolstack has an entry for any domain.
 pub(super) fn has_entries(nodes: &dyn Nodes) -> bool {
     StorePath::parse("/libxl").is_ok_and(|path| {
-        below(nodes, &path)
+        let entries = Spot::new(nodes, path).below(nodes);
+        entries
             .iter()
-            .any(|(name, _)| DomId::parse(name).is_ok())
+            .any(|entry| DomId::parse(entry.name()).is_ok())
     })
 }
 
@@ -104,21 +104,19 @@ pub(super) fn is_managed(nodes: &dyn Nodes, domain: DomId) -> bool {
 }
 
 pub(super) fn frontends_of(nodes: &dyn Nodes, domain: DomId, ids: &mut BTreeSet<DeviceId>) {
-    let home = StorePath::home(domain);
-    if let Ok(console) = home.child("console")
-        && nodes.value(&console).known().is_some()
-    {
+    let home = Spot::new(nodes, StorePath::home(domain));
+    if home.bytes(nodes, PRIMARY_CONSOLE).known().is_some() {
         ids.insert(DeviceId::primary_console(domain));
     }
-    let Ok(top) = home.child("device") else {
+    let Ok(top) = home.path.child("device") else {
         return;
     };
-    for (kind, kinds) in below(nodes, &top) {
-        if NO_DEVICES.contains(&kind.as_str()) {
+    for kinds in Spot::new(nodes, top).below(nodes) {
+        if NO_DEVICES.contains(&kinds.name()) {
             continue;
         }
-        for (index, _) in below(nodes, &kinds) {
-            ids.insert(DeviceId::new(domain, &kind, &index));
+        for front in kinds.below(nodes) {
+            ids.insert(DeviceId::new(domain, kinds.name(), front.name()));
         }
     }
 }
@@ -127,32 +125,21 @@ pub(super) fn entries_of(nodes: &dyn Nodes, domain: DomId, ids: &mut BTreeSet<De
     let Ok(top) = StorePath::parse(format!("/libxl/{domain}/device")) else {
         return;
     };
-    for (kind, kinds) in below(nodes, &top) {
-        for (index, path) in below(nodes, &kinds) {
-            ids.insert(DeviceId::of_claim(nodes, &path, domain, &kind, &index));
+    for kinds in Spot::new(nodes, top).below(nodes) {
+        for entry in kinds.below(nodes) {
+            let id = DeviceId::of_claim(nodes, &entry, domain, kinds.name(), entry.name());
+            ids.insert(id);
         }
     }
 }
 
-/// Names and paths of the nodes directly below; nothing if they cannot be listed.
-fn below(nodes: &dyn Nodes, path: &StorePath) -> Vec<(String, StorePath)> {
-    match nodes.children(path) {
-        Reading::Known(names) => names
-            .into_iter()
-            .filter_map(|name| {
-                let path = path.child(&name).ok()?;
-                Some((name, path))
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
+/// The domains whose numbers are the names of nodes below a path.
 pub(super) fn numbers_below(nodes: &dyn Nodes, path: &str) -> BTreeSet<DomId> {
     match StorePath::parse(path) {
-        Ok(path) => below(nodes, &path)
-            .into_iter()
-            .filter_map(|(name, _)| DomId::parse(&name).ok())
+        Ok(path) => Spot::new(nodes, path)
+            .below(nodes)
+            .iter()
+            .filter_map(|spot| DomId::parse(spot.name()).ok())
             .collect(),
         Err(_) => BTreeSet::new(),
     }

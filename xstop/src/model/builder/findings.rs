@@ -7,6 +7,7 @@ use std::sync::Arc;
 use xenbus::DomId;
 use xenbus::device::diagnosis::{Thresholds, diagnose_device, diagnose_domain};
 use xenbus::device::history::{LogEntry, Moment, StateLog};
+use xenbus::device::parallel::map_all;
 use xenbus::device::{Circumstances, DeviceId, Finding, Subject};
 
 use super::Builder;
@@ -142,19 +143,20 @@ impl Builder {
             let next = next_of(times, &circumstances.thresholds, now);
             self.findings.set_time(subject, next);
         }
-        for id in self.dirty.device_rows.clone() {
-            let found = match self.host.devices.get(&id) {
-                Some(device) => {
-                    diagnose_device(&self.host, device, Some(&self.history), &circumstances)
-                }
-                None => Vec::new(),
-            };
+        let ids: Vec<DeviceId> = self.dirty.device_rows.iter().cloned().collect();
+        let (host, history) = (&self.host, &self.history);
+        let found = map_all(&ids, |id| match host.devices.get(id) {
+            Some(device) => diagnose_device(host, device, Some(history), &circumstances),
+            None => Vec::new(),
+        });
+        for (id, found) in ids.into_iter().zip(found) {
             let is_flapping = found.iter().any(|finding| finding.id == "flapping");
-            let subject = Subject::Device(id.clone());
-            if self.findings.set(&subject, found, now) {
-                self.dirty.domain_rows.insert(id.domain());
-            }
             let next = self.next_of_device(&id, is_flapping, &circumstances);
+            let domain = id.domain();
+            let subject = Subject::Device(id);
+            if self.findings.set(&subject, found, now) {
+                self.dirty.domain_rows.insert(domain);
+            }
             self.findings.set_time(subject, next);
         }
     }
