@@ -17,7 +17,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use xenbus::counters::{RingIndices, Root};
+use xenbus::counters::{DriverStats, RingIndices, Root};
 use xenbus::device::DeviceId;
 use xenbus::device::history::Moment;
 use xenbus::error::{Error, Result};
@@ -40,6 +40,8 @@ pub struct Options {
     pub interval: Duration,
     /// Looks into ring pages, if that is wanted.
     pub pages: Option<Arc<dyn RingIndices + Send + Sync>>,
+    /// Asks the drivers of network interfaces what they count.
+    pub drivers: Option<Arc<dyn DriverStats + Send + Sync>>,
     /// Told of everything that comes in, before it is part of a snapshot.
     pub recorder: Option<Box<dyn Recorder>>,
 }
@@ -50,6 +52,7 @@ impl Default for Options {
             root: Root::default(),
             interval: Duration::from_secs(1),
             pages: None,
+            drivers: None,
             recorder: None,
         }
     }

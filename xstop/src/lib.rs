@@ -48,6 +48,11 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return batch::usage(&error),
     };
+    obey(&cli)
+}
+
+/// Does what a command line says that was read already.
+pub fn obey(cli: &Cli) -> ExitCode {
     if cli.print_config {
         return print(&config::template());
     }
@@ -72,7 +77,7 @@ pub fn run() -> ExitCode {
             Exit::Usage,
         );
     }
-    match screen::run(&cli, &config) {
+    match screen::run(cli, &config) {
         Ok(Ending::Asked) => Exit::Success.into(),
         Ok(Ending::Signal(signal)) => {
             // Whoever waits for us should see what ended us.

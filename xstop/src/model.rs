@@ -20,7 +20,7 @@ use xenbus::device::ring::Ring;
 use xenbus::device::roles::Roles;
 use xenbus::device::{Device, DeviceId, Domain, Finding, Reading, Severity, XenbusState};
 
-pub use activity::Activity;
+pub use activity::{Activity, domain_of};
 pub use builder::{Builder, NodeChange};
 pub use counts::Counts;
 pub use log::{Change, EventLog, LogRow, Shown};

@@ -9,10 +9,10 @@ use clap::Args;
 use tempfile::TempDir;
 use xenbus::Client;
 use xenbus::cli::ConnectArgs;
-use xenbus::counters::{GrantedPages, RingIndices, Root};
+use xenbus::counters::{GrantedPages, KernelStats, RingIndices, Root};
 use xenbus::error::{Error, Result};
 
-use crate::collect::{self, Handle, Options, Update};
+use crate::collect::{self, Clock, Handle, Options, Update};
 use crate::record::{Trouble, Writer, replay};
 
 /// Where everything comes from.
@@ -46,6 +46,10 @@ pub struct SourceArgs {
     /// How many times as fast as it was a recording is shown [default: 1]
     #[arg(long, value_name = "X", requires = "replay", value_parser = speed)]
     pub speed: Option<f64>,
+
+    /// The clock of everything that is shown, if somebody else sets it, too.
+    #[arg(skip)]
+    pub clock: Option<Clock>,
 }
 
 /// Reads a speed.
@@ -123,13 +127,19 @@ impl SourceArgs {
             if let Some(directory) = &self.sysroot {
                 options.root = Root::new(directory);
             }
+            // What the kernel is asked about an interface is of this machine, whatever files are read.
+            if self.sysroot.is_none() {
+                options.drivers = KernelStats::open()
+                    .ok()
+                    .map(|drivers| Arc::new(drivers) as _);
+            }
             if self.map_rings {
                 let pages: Arc<dyn RingIndices + Send + Sync> = Arc::new(GrantedPages::open()?);
                 options.pages = Some(pages);
             }
             self.connect.client()?
         };
-        let clock = collect::Clock::start();
+        let clock = self.clock.clone().unwrap_or_else(Clock::start);
         let mut recording = None;
         if let Some(path) = &self.record {
             let writer = Writer::create(path, clock.epoch())?;

@@ -266,6 +266,11 @@ impl Theme {
     /// (NO_COLOR) would drop the attributes with them.
     pub fn style(self, role: Role) -> Style {
         let style = Style::new().add_modifier(attributes(role));
+        // A reversed bar has one look: what stands in it keeps neither its grey nor its colour.
+        let style = match role {
+            Role::Selected => style.remove_modifier(Modifier::DIM),
+            _ => style,
+        };
         match self.palette {
             Some(palette) => palette.color(role, style),
             None => style,
@@ -314,7 +319,10 @@ impl Palette {
             Role::Accent | Role::Title | Role::Prompt => style.fg(self.accent),
             Role::Header => grey(self.dim).add_modifier(Modifier::BOLD),
             Role::Sorted => plain.fg(self.accent).add_modifier(Modifier::BOLD),
-            Role::Selected => on(self.selected, style),
+            Role::Selected => match self.selected {
+                Some(_) => on(self.selected, style),
+                None => style.fg(Color::Reset).bg(Color::Reset),
+            },
             Role::Ok | Role::Added => style.fg(self.ok),
             Role::Info => style.fg(self.info),
             Role::Warning => plain.fg(self.warning).add_modifier(Modifier::BOLD),

@@ -103,6 +103,24 @@ pub fn time_of_day(since_epoch: Duration) -> String {
     format!("{hours:02}:{minutes:02}:{seconds:02}.{millis:03}")
 }
 
+/// The date and the time of day in UTC: `2026-11-26 12:03:11`.
+pub fn date_and_time(since_epoch: Duration) -> String {
+    // Counted from the first of March of the year 0, so that a leap day is the last of its year.
+    let days = since_epoch.as_secs() / 86_400 + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (
+        day - (153 * month + 2) / 5 + 1,
+        if month < 10 { month + 3 } else { month - 9 },
+    );
+    let year = era * 400 + year + u64::from(month <= 2);
+    let time = time_of_day(since_epoch);
+    let (time, _) = time.split_once('.').unwrap_or((&time, ""));
+    format!("{year:04}-{month:02}-{day:02} {time}")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -155,6 +173,15 @@ mod tests {
             time_of_day(Duration::from_millis(86_400_000 + 3_661_005)),
             "01:01:01.005"
         );
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (1_709_251_199, "2024-02-29 23:59:59"),
+            (1_795_706_648, "2026-11-26 15:24:08"),
+            (4_107_542_400, "2100-03-01 00:00:00"),
+        ] {
+            assert_eq!(date_and_time(Duration::from_secs(seconds)), text);
+        }
     }
 
     proptest! {

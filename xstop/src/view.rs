@@ -170,35 +170,36 @@ fn draw_body(canvas: &mut Canvas<'_>, app: &App) {
     }
 }
 
-/// The columns by which a view is sorted from the screen: those that it shows.
-pub fn sortable(view: ViewId) -> Vec<&'static str> {
-    fn names<R>(columns: &[table::Column<R>]) -> Vec<&'static str> {
-        let named = columns.iter().filter(|column| !column.is_picture());
-        named.map(|column| column.name).collect()
-    }
+/// The heads of a view's table.
+fn heads(view: ViewId) -> Vec<table::Head> {
     match view {
-        ViewId::Overview => names(domains::COLUMNS),
-        ViewId::Devices => names(devices::COLUMNS),
-        ViewId::Rings => names(rings::COLUMNS),
-        ViewId::Findings => names(findings::COLUMNS),
+        ViewId::Overview => table::heads(domains::COLUMNS),
+        ViewId::Devices => table::heads(devices::COLUMNS),
+        ViewId::Rings => table::heads(rings::COLUMNS),
+        ViewId::Findings => table::heads(findings::COLUMNS),
         ViewId::Events | ViewId::Tree => Vec::new(),
     }
 }
 
+/// The columns by which a view is sorted from the screen: those that it shows.
+pub fn sortable(view: ViewId) -> Vec<&'static str> {
+    let heads = heads(view).into_iter();
+    let named = heads.filter(|head| !head.is_picture());
+    named.map(|head| head.name).collect()
+}
+
 /// What a column is called on the screen.
 fn head_of(view: ViewId, name: &'static str) -> &'static str {
-    fn of<R>(columns: &[table::Column<R>], name: &'static str) -> Option<&'static str> {
-        let column = columns.iter().find(|column| column.name == name)?;
-        (!column.head.is_empty()).then_some(column.head)
+    let heads = heads(view);
+    let head = heads
+        .iter()
+        .find(|head| head.name == name && !head.text.is_empty());
+    match head {
+        Some(head) => head.text,
+        // Where the number is not shown, the name stands for the domain.
+        None if name == "domid" => "Domain",
+        None => name,
     }
-    let head = match view {
-        ViewId::Overview => of(domains::COLUMNS, name),
-        ViewId::Devices => of(devices::COLUMNS, name),
-        ViewId::Rings => of(rings::COLUMNS, name),
-        ViewId::Findings => of(findings::COLUMNS, name),
-        ViewId::Events | ViewId::Tree => None,
-    };
-    head.unwrap_or(name)
 }
 
 /// Something on the screen that can be clicked.

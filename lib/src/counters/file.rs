@@ -47,13 +47,11 @@ impl Root {
             Ok(_) => return Reading::Unreadable(BadValue::new(b"", "is not a regular file")),
             Err(error) => return failed(&error),
         }
-        let mut bytes = Vec::new();
-        let most = u64::try_from(FILE_MAX + 1).unwrap_or(u64::MAX);
-        match file.take(most).read_to_end(&mut bytes) {
-            Ok(_) if bytes.len() > FILE_MAX => {
+        match read_whole(file) {
+            Ok(bytes) if bytes.len() > FILE_MAX => {
                 Reading::Unreadable(BadValue::new(&bytes, "is too long"))
             }
-            Ok(_) => Reading::Known(bytes),
+            Ok(bytes) => Reading::Known(bytes),
             Err(error) => failed(&error),
         }
     }
@@ -96,6 +94,22 @@ impl Root {
         let path = self.0.join(below);
         OpenOptions::new().read(true).custom_flags(flags).open(path)
     }
+}
+
+/// Reads all of a file, or what proves that it is too long. Hundreds of files with one number each are read every
+/// second: most are done with a call, and one that finds the end.
+fn read_whole(mut file: File) -> io::Result<Vec<u8>> {
+    let mut piece = [0; 1024];
+    let mut bytes = Vec::new();
+    while bytes.len() <= FILE_MAX {
+        match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => bytes.extend_from_slice(piece.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
 }
 
 fn failed<T>(error: &io::Error) -> Reading<T> {

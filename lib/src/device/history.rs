@@ -1,6 +1,7 @@
 //! How long things have been as they are. Time is handed in: nothing here looks at a clock.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::domain::Domain;
@@ -51,9 +52,9 @@ impl LogEntry {
     }
 }
 
-/// The last states of one end, oldest first.
+/// The last states of one end, oldest first. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct StateLog(VecDeque<LogEntry>);
+pub struct StateLog(Arc<VecDeque<LogEntry>>);
 
 impl StateLog {
     /// Entries kept.
@@ -64,13 +65,14 @@ impl StateLog {
         if self.0.back().is_some_and(|last| last.seen == seen) {
             return;
         }
-        if self.0.len() == Self::KEPT {
-            self.0.pop_front();
+        let entries = Arc::make_mut(&mut self.0);
+        if entries.len() == Self::KEPT {
+            entries.pop_front();
         }
-        self.0.push_back(LogEntry {
+        entries.push_back(LogEntry {
             seen,
             since: now,
-            is_exact: !(is_start && self.0.is_empty()),
+            is_exact: !(is_start && entries.is_empty()),
         });
     }
 

@@ -1,6 +1,7 @@
 //! What the dashboard costs on a host of a thousand guests that another process serves.
 //!
 //! `cargo bench -p xstop --bench cost [-- ROUNDS] [WORD…]`: only the parts whose names contain one of the words. The
+//! parts are `frame`, `model`, `steady`, `memory`, `real`, `idle`. The
 //! host is the scenario `datacenter` on the embedded store, and its tree loaded into Debian's C `xenstored`. Both
 //! sides of a ratio take turns in one run: only ratios mean something on a machine that does other work.
 
@@ -33,6 +34,9 @@ fn main() {
         [churn, socket, rate] if churn == "churn" => {
             return host::churn(Path::new(socket), rate.parse().unwrap());
         }
+        [aged, sign, rest @ ..] if aged == "aged" => {
+            return screen::aged(Path::new(sign), rest);
+        }
         _ => {}
     }
     for argument in arguments {
@@ -57,6 +61,9 @@ pub(crate) fn run(rounds: usize, is_wanted: &dyn Fn(&str) -> bool) {
     }
     if is_wanted("steady") {
         screen::steady(&embedded);
+    }
+    if is_wanted("memory") {
+        screen::memory(&embedded);
     }
     if is_wanted("real")
         && let Some(real) = Host::load_real(&embedded)

@@ -1,12 +1,17 @@
 //! The program in a terminal: processor time, memory, bytes written.
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use clap::Parser as _;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use xenbus::device::history::Moment;
+use xstop::cli::Cli;
+use xstop::collect::Clock;
 
 use super::host::{Helper, Host};
 use super::row;
@@ -24,7 +29,20 @@ struct Terminal {
 }
 
 impl Terminal {
+    /// The program itself.
     fn start(host: &Host) -> Self {
+        Self::run(host, CommandBuilder::new(env!("CARGO_BIN_EXE_xstop")))
+    }
+
+    /// The same with a clock that is put on when `sign` is there.
+    fn start_aged(host: &Host, sign: &Path) -> Self {
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.arg("aged");
+        command.arg(sign);
+        Self::run(host, command)
+    }
+
+    fn run(host: &Host, mut command: CommandBuilder) -> Self {
         let size = PtySize {
             rows: 50,
             cols: 160,
@@ -33,7 +51,6 @@ impl Terminal {
         };
         let pair = native_pty_system().openpty(size).unwrap();
         let home = tempfile::tempdir().unwrap().keep();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_xstop"));
         command.args(["--theme", "dark", "--connect"]);
         command.arg(format!("unix:{}", host.socket.display()));
         command.arg("--sysroot");
@@ -90,6 +107,19 @@ impl Terminal {
             .unwrap();
         let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         kib / 1024.0
+    }
+
+    /// How often its threads have slept so far.
+    fn wakings(&self) -> u64 {
+        let mut sum = 0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap() {
+            let path = task.unwrap().path().join("status");
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let mut lines = text.lines();
+            let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            sum += count.map_or(0, |count| count.trim().parse::<u64>().unwrap());
+        }
+        sum
     }
 
     /// Waits until nothing was written for a while; the screen is complete then.
@@ -149,17 +179,70 @@ pub(crate) fn steady(host: &Host) {
     #[expect(clippy::cast_precision_loss, reason = "a few kilobytes")]
     let rate = written as f64 / WHILE.as_secs_f64() / 1024.0;
     row("written to the terminal meanwhile", rate, "KiB/s", None);
-    row("most memory", terminal.memory(), "MiB", Some(150.0));
 }
 
-/// Nothing happens at all.
-pub(crate) fn idle(host: &Host) {
-    println!("idle on quiet, in a terminal of 160x50");
+/// Minutes at the full rate of changes, with everything that is remembered of them.
+pub(crate) fn memory(host: &Host) {
+    const TIME: Duration = Duration::from_mins(3);
+    println!("memory on datacenter, the host in another process");
     let terminal = Terminal::start(host);
-    // Ages are written anew each minute at first: an hour would be too long to wait.
-    terminal.wait_calm(Duration::from_secs(5), Duration::from_secs(30));
+    terminal.wait_calm(Duration::from_secs(2), Duration::from_secs(15));
+    row(
+        "most, up to the whole model",
+        terminal.memory(),
+        "MiB",
+        None,
+    );
+    let socket = host.socket.to_str().unwrap();
+    let churn = Helper::start(&["churn", socket, "2000"]);
+    std::thread::sleep(TIME);
+    drop(churn);
+    row(
+        "most, after three minutes of 2,000 changes/s",
+        terminal.memory(),
+        "MiB",
+        Some(150.0),
+    );
+}
+
+/// How far the clock is put on.
+const LATER: Duration = Duration::from_hours(2);
+
+/// The process that shows the screen with a clock that is put on once `sign` is there: to wait until all ages are
+/// above an hour would take as long.
+pub(crate) fn aged(sign: &Path, arguments: &[String]) {
+    let clock = Clock::start();
+    let (own, sign) = (clock.clone(), sign.to_owned());
+    std::thread::spawn(move || {
+        while !sign.exists() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        own.set(Moment(own.now().0 + LATER), 1.0);
+    });
+    let program = std::iter::once("xstop".to_owned());
+    let mut cli = Cli::parse_from(program.chain(arguments.iter().cloned()));
+    cli.source.clock = Some(clock);
+    xstop::obey(&cli);
+}
+
+/// Nothing happens at all, and everything is older than an hour.
+pub(crate) fn idle(host: &Host) {
+    println!("idle on quiet, in a terminal of 160x50, all ages above an hour");
+    let directory = tempfile::tempdir().unwrap();
+    let sign = directory.path().join("later");
+    let terminal = Terminal::start_aged(host, &sign);
+    let calm = Duration::from_secs(3);
+    terminal.wait_calm(calm, Duration::from_secs(15));
+    std::fs::write(&sign, b"").unwrap();
+    // What was new is no longer, and every age has another unit.
+    std::thread::sleep(calm);
+    terminal.wait_calm(Duration::from_secs(12), Duration::from_mins(1));
+    let wakings = terminal.wakings();
     let (share, written) = terminal.measure();
+    let wakings = terminal.wakings() - wakings;
     row("processor time", share * 100.0, "%", Some(0.1));
-    #[expect(clippy::cast_precision_loss, reason = "a few bytes")]
-    row("written to the terminal", written as f64, "bytes", None);
+    #[expect(clippy::cast_precision_loss, reason = "a few bytes and wakings")]
+    let (written, wakings) = (written as f64, wakings as f64);
+    row("written to the terminal", written, "bytes", Some(0.0));
+    row("wakings", wakings / WHILE.as_secs_f64(), "/s", None);
 }

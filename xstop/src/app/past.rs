@@ -3,15 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use xenbus::device::Device;
 use xenbus::device::history::LogEntry;
+use xenbus::device::ring::Ring;
 
-use crate::model::{DeviceRow, Snapshot};
+use crate::model::{DeviceRow, DomainRow, FindingRow, LogRow, Snapshot};
 
 /// Most moments that are kept: ten minutes at one a second.
 const KEPT: usize = 600;
 
 /// Most bytes that they may take, roughly: what one moment does not share with the one before it.
-const BUDGET: usize = 32 << 20;
+const BUDGET: usize = 24 << 20;
 
 /// Snapshots, the latest last. Those that follow share what has not changed.
 #[derive(Debug, Default)]
@@ -128,20 +130,42 @@ impl Past {
     }
 }
 
-/// Bytes that the later of two moments does not share with the earlier, roughly.
+/// Bytes that the later of two moments does not share with the earlier, roughly: what an allocator hands out for it.
 fn difference(before: &Snapshot, after: &Snapshot) -> usize {
-    /// A row with its Arc, and a step of a history.
-    const ROW: usize = size_of::<DeviceRow>() + 16;
+    /// A row with its Arc, and the pointers to it.
+    const ROW: usize = size_of::<DeviceRow>() + 32;
+    /// A device with its paths, texts and Arcs; and each of its rings.
+    const DEVICE: usize = size_of::<Device>() + 512;
+    const RING: usize = size_of::<Ring>() + 64;
+    /// A step of a history.
     const STEP: usize = size_of::<LogEntry>();
     /// Counters and samples of a device.
     const TRAFFIC: usize = 4096;
-    let lists = size_of::<usize>() * (after.devices.len() + after.domains.len());
+    /// A finding with its texts.
+    const FINDING: usize = size_of::<FindingRow>() + 512;
+    /// A domain's row, and the rate of its changes.
+    const DOMAIN: usize = size_of::<DomainRow>() + 64;
+    /// A line of the log with its path and its values.
+    const LOGGED: usize = size_of::<LogRow>() + 192;
+
+    let logged = after.log.next_number() - before.log.next_number().min(after.log.next_number());
+    let mut sum = usize::try_from(logged)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(LOGGED);
+    if !Arc::ptr_eq(&before.devices, &after.devices) {
+        sum += size_of::<usize>() * (after.devices.len() + after.domains.len());
+    }
+    let mut old = before.domains.iter().peekable();
+    for row in after.domains.iter() {
+        while old
+            .next_if(|other| other.domain.id < row.domain.id)
+            .is_some()
+        {}
+        if !old.peek().is_some_and(|other| Arc::ptr_eq(other, row)) {
+            sum += DOMAIN;
+        }
+    }
     let mut old = before.devices.iter().peekable();
-    let mut sum = if Arc::ptr_eq(&before.devices, &after.devices) {
-        0
-    } else {
-        lists
-    };
     for row in after.devices.iter() {
         let id = &row.device.id;
         while old.next_if(|other| other.device.id < *id).is_some() {}
@@ -149,11 +173,27 @@ fn difference(before: &Snapshot, after: &Snapshot) -> usize {
         if other.is_some_and(|other| Arc::ptr_eq(other, row)) {
             continue;
         }
-        let steps = row.past.front.entries().count() + row.past.back.entries().count();
-        sum += ROW + steps * STEP;
-        let traffic = |row: &DeviceRow| row.traffic.as_ref().map(Arc::as_ptr);
-        if row.traffic.is_some() && other.is_none_or(|other| traffic(other) != traffic(row)) {
+        let same = |is_same: fn(&DeviceRow, &DeviceRow) -> bool| {
+            other.is_some_and(|other| is_same(other, row))
+        };
+        sum += ROW;
+        if !same(|old, new| Arc::ptr_eq(&old.device, &new.device)) {
+            let steps = row.past.front.entries().count() + row.past.back.entries().count();
+            sum += DEVICE + row.rings().len() * RING + steps * STEP;
+        }
+        let has_same_traffic = same(|old, new| {
+            old.traffic.as_ref().map(Arc::as_ptr) == new.traffic.as_ref().map(Arc::as_ptr)
+        });
+        if row.traffic.is_some() && !has_same_traffic {
             sum += TRAFFIC;
+        }
+        let has_same_findings = same(|old, new| {
+            let pairs = old.findings.iter().zip(&new.findings);
+            old.findings.len() == new.findings.len() && { pairs }
+                .all(|(old, new)| Arc::ptr_eq(old, new))
+        });
+        if !has_same_findings {
+            sum += row.findings.len() * FINDING;
         }
     }
     sum

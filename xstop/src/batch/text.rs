@@ -113,8 +113,8 @@ fn list<R>(rows: &[Arc<R>]) -> impl Iterator<Item = &R> {
 fn head(snapshot: &Snapshot) -> String {
     let link = &snapshot.link;
     let counts = snapshot.counts();
-    let time = snapshot.wall_clock.as_secs_f64();
-    let mut parts = vec![format!("time {time:.3}"), link.address.clone()];
+    let time = units::date_and_time(snapshot.wall_clock);
+    let mut parts = vec![format!("time {time} UTC"), link.address.clone()];
     parts.extend(link.daemon.map(str::to_owned));
     parts.extend(
         link.xen_version

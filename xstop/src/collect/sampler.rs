@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use xenbus::DomId;
-use xenbus::counters::{Index, RingIndices, Root, TapdiskStats, sample_device};
+use xenbus::counters::{
+    DriverStats, Index, RingIndices, Root, TapdiskStats, VifStats, sample_device,
+};
 use xenbus::device::{Device, DeviceId, Host};
 
 use crate::model::Sample;
@@ -27,6 +29,7 @@ pub(super) struct Sampler {
     interval: Duration,
     visible: Vec<DeviceId>,
     pages: Option<Arc<dyn RingIndices + Send + Sync>>,
+    drivers: Option<Arc<dyn DriverStats + Send + Sync>>,
     /// The domain whose files these are: only backends in it are in them.
     own: Option<DomId>,
     visible_at: Instant,
@@ -40,6 +43,7 @@ impl Sampler {
         root: Root,
         interval: Duration,
         pages: Option<Arc<dyn RingIndices + Send + Sync>>,
+        drivers: Option<Arc<dyn DriverStats + Send + Sync>>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -50,6 +54,7 @@ impl Sampler {
             interval,
             visible: Vec::new(),
             pages,
+            drivers,
             own: None,
             visible_at: now,
             turn_at: now,
@@ -193,6 +198,11 @@ impl Sampler {
             "vif" => {
                 if let Some(stats) = files.net().known() {
                     sample.add_net(stats);
+                }
+                if let (Some(drivers), Some(interface)) = (&self.drivers, files.interface())
+                    && let Some(stats) = VifStats::read(&**drivers, interface).known()
+                {
+                    sample.add_vif(stats);
                 }
                 if let Some(queues) = files.netback().known() {
                     sample.add_netback(queues, rings);

@@ -138,3 +138,67 @@ fn a_node_outside_of_the_model_is_told_without_a_value() {
     let row = touched.log.iter().find(|row| row.path == path).unwrap();
     assert_eq!(row.change, crate::model::Change::Touched);
 }
+
+/// Lets a host vanish when so many requests were sent.
+struct Vanishes {
+    left: std::sync::atomic::AtomicUsize,
+    host: std::sync::Mutex<Option<Host>>,
+}
+
+impl xenbus::tap::Tap for Vanishes {
+    fn message(
+        &self,
+        _: u32,
+        direction: xenbus::tap::Direction,
+        _: xenbus::wire::Header,
+        _: &[u8],
+    ) {
+        use std::sync::atomic::Ordering;
+        if direction == xenbus::tap::Direction::Sent
+            && self.left.fetch_sub(1, Ordering::Relaxed) == 1
+        {
+            let host = self.host.lock().unwrap().take();
+            // Its end waits for its threads, which may wait for us.
+            std::thread::spawn(move || drop(host));
+        }
+    }
+}
+
+#[test]
+fn a_store_that_vanishes_while_it_is_read_first_is_said_to_be_gone() {
+    // While it is found out what can be seen, in the list of domains, and among the nodes.
+    for after in [1, 2, 4, 6, 12, 40, 100] {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("socket");
+        let host = Host::start(&Scenario::find("quiet").unwrap()).unwrap();
+        host.server().listen(&socket).unwrap();
+        let connector = xenbus::transport::socket::SocketConnector::new(&socket);
+        let mut options = ClientOptions::default();
+        options.tap = Some(Arc::new(Vanishes {
+            left: after.into(),
+            host: std::sync::Mutex::new(Some(host)),
+        }));
+        let client = Client::with_connector(Arc::new(connector), options).unwrap();
+        let (sender, updates) = channel();
+        let handle = start(client, Options::default(), move |update| {
+            drop(sender.send(update));
+        });
+        let deadline = Instant::now() + PATIENCE;
+        let mut last = None;
+        let is_told = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match updates.recv_timeout(left) {
+                Ok(Update::Snapshot(snapshot)) => {
+                    if snapshot.link.stale.is_some() {
+                        break true;
+                    }
+                    last = Some(snapshot.link.clone());
+                }
+                Ok(Update::Fatal(why)) => panic!("after {after} requests: {why}"),
+                Err(_) => break false,
+            }
+        };
+        assert!(is_told, "after {after} requests: {last:?}");
+        drop(handle);
+    }
+}

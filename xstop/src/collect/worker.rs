@@ -63,7 +63,12 @@ impl Worker {
         };
         Self {
             builder: Builder::new(clock.epoch()),
-            sampler: Sampler::new(options.root, options.interval, options.pages),
+            sampler: Sampler::new(
+                options.root,
+                options.interval,
+                options.pages,
+                options.drivers,
+            ),
             recorder: options.recorder,
             client,
             clock,

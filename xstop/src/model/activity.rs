@@ -98,7 +98,7 @@ impl Tally {
 }
 
 /// The domain in whose home a path is.
-pub(super) fn domain_of(path: &StorePath) -> Option<DomId> {
+pub fn domain_of(path: &StorePath) -> Option<DomId> {
     let mut elements = path.elements();
     let home = match elements.next()? {
         "local" => {

@@ -177,8 +177,9 @@ impl Builder {
             return;
         }
         let metered = self.metered.entry(id.clone()).or_default();
-        metered.sample(sample, now);
-        self.dirty.device_rows.insert(id.clone());
+        if metered.sample(sample, now) {
+            self.dirty.device_rows.insert(id.clone());
+        }
     }
 
     /// Shows these domains, of which no more is known so far.

@@ -9,32 +9,13 @@ use super::canvas::Look;
 use super::cell::{geometry, health, state_role, state_sign};
 use super::picture::{HIGH, gauge, spark};
 use super::table::Align::{Left, Right};
-use super::table::{Align, Column, Scene};
+use super::table::{Column, Scene, column};
 use crate::model::{DeviceRow, Point};
 use crate::theme::Role;
 use crate::units;
 
 /// Seconds that a column of a sparkline stands for, and how old a sample may be that fills it.
 const STEP: std::time::Duration = std::time::Duration::from_secs(1);
-
-const fn column(
-    name: &'static str,
-    head: &'static str,
-    align: Align,
-    (least, most): (usize, usize),
-    rank: u8,
-    paint: fn(&Scene<'_>, &DeviceRow, usize) -> Vec<Span<'static>>,
-) -> Column<DeviceRow> {
-    Column {
-        name,
-        head,
-        align,
-        least,
-        most,
-        rank,
-        paint,
-    }
-}
 
 /// The columns.
 pub(super) const COLUMNS: &[Column<DeviceRow>] = &[
@@ -145,25 +126,10 @@ pub(super) const COLUMNS: &[Column<DeviceRow>] = &[
     column(
         "activity",
         "Activity",
-        Left,
+        Right,
         (8, 40),
         5,
-        |scene, row, width| {
-            let samples = row.traffic.as_ref().map_or_else(Vec::new, |traffic| {
-                let steps = traffic.series.steps(
-                    scene.snapshot.now,
-                    STEP,
-                    width,
-                    STEP * 12,
-                    |point: &Point| point.bytes,
-                );
-                steps
-                    .into_iter()
-                    .map(|sample| sample.map(f64::from))
-                    .collect()
-            });
-            vec![spark(scene.look, width, &samples)]
-        },
+        |scene, row, width| vec![activity(scene, [row], width)],
     ),
 ];
 
@@ -182,9 +148,15 @@ fn state(
     let changed = past.entries().next_back().filter(|entry| entry.is_exact);
     let is_fresh = changed.is_some_and(|entry| look.is_fresh(entry.since));
     let role = state_role(seen);
+    // What is as it should be is calm: the sign says it, and words in colour are worth reading.
+    let word = match role {
+        _ if is_fresh => Role::Changed,
+        Role::Ok => Role::Text,
+        role => role,
+    };
     vec![
         look.span(format!("{} ", state_sign(look, seen)), role),
-        look.span(text, if is_fresh { Role::Changed } else { role }),
+        look.span(text, word),
     ]
 }
 
@@ -195,6 +167,29 @@ fn in_use(look: &Look, row: &DeviceRow, width: usize) -> Vec<Span<'static>> {
     let mut spans = gauge(look, width.saturating_sub(5), share, share >= HIGH);
     spans.push(look.span(format!("{:>5}", units::percent(share)), Role::Text));
     spans
+}
+
+/// What devices have moved together in the last seconds.
+pub(super) fn activity<'a>(
+    scene: &Scene<'_>,
+    devices: impl IntoIterator<Item = &'a DeviceRow>,
+    width: usize,
+) -> Span<'static> {
+    let mut sum: Vec<Option<f64>> = vec![None; width];
+    for row in devices {
+        let Some(traffic) = &row.traffic else {
+            continue;
+        };
+        let now = scene.snapshot.now;
+        let bytes = |point: &Point| point.bytes;
+        let steps = traffic.series.steps(now, STEP, width, STEP * 12, bytes);
+        for (sum, step) in sum.iter_mut().zip(steps) {
+            if let Some(step) = step {
+                *sum = Some(sum.unwrap_or(0.0) + f64::from(step));
+            }
+        }
+    }
+    spark(scene.look, width, &sum)
 }
 
 /// A rate; nothing is not zero.

@@ -1,34 +1,14 @@
 //! Columns of domains.
 
-use ratatui::text::Span;
 use xenbus::device::Severity;
 
 use super::cell::{severity_role, severity_sign};
-use super::devices::rate;
+use super::devices::{activity, rate};
 use super::table::Align::{Left, Right};
-use super::table::{Align, Column, Scene};
+use super::table::{Column, column};
 use crate::model::DomainRow;
 use crate::theme::Role;
 use crate::units;
-
-const fn column(
-    name: &'static str,
-    head: &'static str,
-    align: Align,
-    (least, most): (usize, usize),
-    rank: u8,
-    paint: fn(&Scene<'_>, &DomainRow, usize) -> Vec<Span<'static>>,
-) -> Column<DomainRow> {
-    Column {
-        name,
-        head,
-        align,
-        least,
-        most,
-        rank,
-        paint,
-    }
-}
 
 /// The columns.
 pub(super) const COLUMNS: &[Column<DomainRow>] = &[
@@ -162,4 +142,15 @@ pub(super) const COLUMNS: &[Column<DomainRow>] = &[
             _ => vec![look.span(look.glyphs.unknown, Role::Faint)],
         }
     }),
+    column(
+        "activity",
+        "Activity",
+        Right,
+        (8, 40),
+        6,
+        |scene, row, width| {
+            let devices = scene.snapshot.devices_of(row.domain.id);
+            vec![activity(scene, devices.iter().map(AsRef::as_ref), width)]
+        },
+    ),
 ];

@@ -1,34 +1,16 @@
 //! Columns of the log of changes.
 
 use ratatui::text::Span;
+use xenbus::StorePath;
 
 use super::canvas::Look;
 use super::cell::meaning;
 use super::table::Align::Left;
-use super::table::{Align, Column, Scene};
-use crate::model::{Change, LogRow, Shown};
+use super::table::{Column, column};
+use crate::model::{Change, LogRow, Shown, domain_of};
 use crate::text::cut_start;
 use crate::theme::Role;
 use crate::units;
-
-const fn column(
-    name: &'static str,
-    head: &'static str,
-    align: Align,
-    (least, most): (usize, usize),
-    rank: u8,
-    paint: fn(&Scene<'_>, &LogRow, usize) -> Vec<Span<'static>>,
-) -> Column<LogRow> {
-    Column {
-        name,
-        head,
-        align,
-        least,
-        most,
-        rank,
-        paint,
-    }
-}
 
 /// The columns.
 pub(super) const COLUMNS: &[Column<LogRow>] = &[
@@ -43,21 +25,42 @@ pub(super) const COLUMNS: &[Column<LogRow>] = &[
         let (sign, role) = sign(scene.look, &row.change);
         vec![scene.look.span(sign, role)]
     }),
+    column("domain", "Domain", Left, (8, 18), 2, |scene, row, width| {
+        let look = scene.look;
+        match domain_of(&row.path) {
+            Some(id) => {
+                let name = look.foreign(scene.snapshot.name_of(id).as_bytes());
+                vec![look.span(look.cut(&name, width), Role::Accent)]
+            }
+            None => vec![look.span(look.glyphs.unknown, Role::Faint)],
+        }
+    }),
     column("path", "Path", Left, (24, 64), 0, |scene, row, width| {
         let look = scene.look;
-        let role = match &row.change {
-            Change::Removed(_) => Role::Removed,
-            _ => Role::Text,
-        };
-        vec![look.span(
-            cut_start(row.path.as_str(), width, look.glyphs.cut).into_owned(),
-            role,
-        )]
+        path(look, row, width)
     }),
     column("value", "Value", Left, (16, 120), 0, |scene, row, _| {
         values(scene.look, row)
     }),
 ];
+
+/// The path; the home in which it is stands back, so that what differs between lines is seen.
+fn path(look: &Look, row: &LogRow, width: usize) -> Vec<Span<'static>> {
+    let role = match &row.change {
+        Change::Removed(_) => Role::Removed,
+        _ => Role::Text,
+    };
+    let text = cut_start(row.path.as_str(), width, look.glyphs.cut).into_owned();
+    let home = domain_of(&row.path).map(StorePath::home);
+    let rest = home.and_then(|home| Some(text.strip_prefix(home.as_str())?.len()));
+    match rest {
+        Some(rest) if rest > 0 => {
+            let (home, rest) = text.split_at(text.len() - rest);
+            vec![look.span(home, Role::Dim), look.span(rest, role)]
+        }
+        _ => vec![look.span(text, role)],
+    }
+}
 
 /// The sign and role of a change.
 pub(super) fn sign(look: &Look, change: &Change) -> (&'static str, Role) {
@@ -94,6 +97,6 @@ pub(super) fn values(look: &Look, row: &LogRow) -> Vec<Span<'static>> {
             let arrow = look.span(format!(" {} ", look.glyphs.arrow), Role::Dim);
             [value(old, Role::Dim), vec![arrow], value(new, Role::Text)].concat()
         }
-        Change::Touched => vec![look.span("touched", Role::Dim)],
+        Change::Touched => vec![look.span("touched", Role::Faint)],
     }
 }

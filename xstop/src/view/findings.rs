@@ -1,13 +1,12 @@
 //! Findings: the table, and the one that is selected in full.
 
-use ratatui::text::Span;
 use xenbus::device::Subject;
 
 use super::canvas::Canvas;
 use super::cell::{severity_role, severity_sign, severity_word};
 use super::sheet;
 use super::table::Align::{Left, Right};
-use super::table::{Align, Column, Scene};
+use super::table::{Column, column};
 use crate::app::{App, Key};
 use crate::model::{FindingRow, Snapshot};
 use crate::theme::Role;
@@ -41,25 +40,6 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, app: &App, snapshot: &Snapshot) {
         for (y, line) in lines.iter().enumerate() {
             part.put_spans(0, y, &line.spans);
         }
-    }
-}
-
-const fn column(
-    name: &'static str,
-    head: &'static str,
-    align: Align,
-    (least, most): (usize, usize),
-    rank: u8,
-    paint: fn(&Scene<'_>, &FindingRow, usize) -> Vec<Span<'static>>,
-) -> Column<FindingRow> {
-    Column {
-        name,
-        head,
-        align,
-        least,
-        most,
-        rank,
-        paint,
     }
 }
 

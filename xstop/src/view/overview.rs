@@ -395,6 +395,6 @@ fn draw_activity(canvas: &mut Canvas<'_>, app: &App) {
         let line = chart_row(look, columns, rows, row, &samples, most);
         canvas.put_spans(1, row, &[line]);
     }
-    let label = format!("{}/s ", units::count(most));
+    let label = format!("peak {}/s ", units::count(most));
     canvas.put(1, 0, &label, Role::Dim);
 }

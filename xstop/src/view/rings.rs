@@ -1,36 +1,16 @@
 //! Columns of rings.
 
-use ratatui::text::Span;
 use xenbus::device::Reading;
 use xenbus::device::ring::{PageReference, Place};
 
 use super::cell::{capacity, health};
 use super::picture::{HIGH, gauge};
 use super::table::Align::{Left, Right};
-use super::table::{Align, Column, Scene};
+use super::table::{Column, column};
 use crate::column::RingRow;
 use crate::model::{RingUse, UseSource};
 use crate::theme::Role;
 use crate::units;
-
-const fn column(
-    name: &'static str,
-    head: &'static str,
-    align: Align,
-    (least, most): (usize, usize),
-    rank: u8,
-    paint: fn(&Scene<'_>, &RingRow, usize) -> Vec<Span<'static>>,
-) -> Column<RingRow> {
-    Column {
-        name,
-        head,
-        align,
-        least,
-        most,
-        rank,
-        paint,
-    }
-}
 
 /// The columns.
 pub(super) const COLUMNS: &[Column<RingRow>] = &[
@@ -80,7 +60,7 @@ pub(super) const COLUMNS: &[Column<RingRow>] = &[
         "entries",
         "Entries",
         Right,
-        (9, 12),
+        (11, 12),
         0,
         |scene, row, width| {
             let look = scene.look;

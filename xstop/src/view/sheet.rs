@@ -3,8 +3,8 @@
 use ratatui::layout::{Position, Rect};
 
 use super::canvas::Canvas;
-use super::table::{Column, Placed, Scene, Sorted, draw_head, draw_row, layout};
-use super::{Target, devices, domains, events, findings, rings};
+use super::table::{Column, Scene, Sorted, draw_head, draw_row, head_at, layout};
+use super::{Target, devices, domains, events, findings, heads, rings};
 use crate::app::{App, Key, Table, ViewId};
 use crate::column::RingRow;
 use crate::model::Snapshot;
@@ -155,25 +155,10 @@ pub(super) fn target(app: &App, area: Rect, at: Position) -> Option<Target> {
     let (x, y) = (usize::from(at.x - area.x), usize::from(at.y - area.y));
     let head = usize::from(has_head(usize::from(area.height)));
     if y < head {
-        let width = usize::from(area.width);
-        return match app.view() {
-            ViewId::Overview => head_at(domains::COLUMNS, width, x),
-            ViewId::Devices => head_at(devices::COLUMNS, width, x),
-            ViewId::Rings => head_at(rings::COLUMNS, width, x),
-            ViewId::Findings => head_at(findings::COLUMNS, width, x),
-            ViewId::Events | ViewId::Tree => None,
-        };
+        let head = head_at(&heads(app.view()), usize::from(area.width), x)?;
+        return (!head.is_picture()).then_some(Target::Head(head.name));
     }
     let list = &app.table().list;
     let row = list.offset() + y - head;
     (row < list.rows().len()).then_some(Target::Row(row))
-}
-
-fn head_at<R: ?Sized>(columns: &[Column<R>], width: usize, x: usize) -> Option<Target> {
-    let placed: Vec<Placed> = layout(columns, width);
-    let place = placed
-        .iter()
-        .find(|place| (place.x..place.x + place.width).contains(&x))?;
-    let column = columns.get(place.index)?;
-    (!column.is_picture()).then_some(Target::Head(column.name))
 }

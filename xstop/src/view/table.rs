@@ -43,11 +43,62 @@ pub struct Column<R: ?Sized> {
     pub paint: fn(&Scene<'_>, &R, usize) -> Vec<Span<'static>>,
 }
 
+/// A column of these rows: name, head, where its text stands, least and most width, rank, cells.
+pub(super) const fn column<R: ?Sized>(
+    name: &'static str,
+    head: &'static str,
+    align: Align,
+    (least, most): (usize, usize),
+    rank: u8,
+    paint: fn(&Scene<'_>, &R, usize) -> Vec<Span<'static>>,
+) -> Column<R> {
+    Column {
+        name,
+        head,
+        align,
+        least,
+        most,
+        rank,
+        paint,
+    }
+}
+
 impl<R: ?Sized> Column<R> {
+    fn need(&self) -> Need {
+        Need {
+            least: self.least,
+            most: self.most,
+            rank: self.rank,
+        }
+    }
+}
+
+/// A column without its rows: what sorting and clicks have to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// See [`Column::name`].
+    pub name: &'static str,
+    /// See [`Column::head`].
+    pub text: &'static str,
+    /// Its room.
+    pub need: Need,
+}
+
+impl Head {
     /// Whether it only pictures what other columns tell.
     pub fn is_picture(&self) -> bool {
         matches!(self.name, "match" | "activity")
     }
+}
+
+/// The heads of these columns.
+pub fn heads<R: ?Sized>(columns: &[Column<R>]) -> Vec<Head> {
+    let head = |column: &Column<R>| Head {
+        name: column.name,
+        text: column.head,
+        need: column.need(),
+    };
+    columns.iter().map(head).collect()
 }
 
 /// A column where it is on the screen.
@@ -72,8 +123,9 @@ pub struct Need {
     pub rank: u8,
 }
 
-/// Columns between two columns.
+/// Columns between two columns, and where there is room for more.
 const GAP: usize = 1;
+const WIDE_GAP: usize = 2;
 
 /// A column that gives way keeps so much.
 const NARROW: usize = 4;
@@ -89,22 +141,27 @@ pub fn place(needs: &[Need], width: usize) -> Vec<Placed> {
             .filter(|at| needs.get(*at).is_some_and(|need| need.rank <= rank))
             .collect()
     };
-    let total = |chosen: &[usize]| -> usize {
+    let total = |chosen: &[usize], gap: usize| -> usize {
         let least: usize = chosen.iter().map(|at| needs[*at].least).sum();
-        least + GAP * chosen.len().saturating_sub(1)
+        least + gap * chosen.len().saturating_sub(1)
     };
     let mut chosen = Vec::new();
     for rank in ranks {
         let more = fitting(rank);
-        if total(&more) > width && !chosen.is_empty() {
+        if total(&more, GAP) > width && !chosen.is_empty() {
             break;
         }
         chosen = more;
     }
-    let mut room = width.saturating_sub(total(&chosen));
+    let gap = if total(&chosen, WIDE_GAP) <= width {
+        WIDE_GAP
+    } else {
+        GAP
+    };
+    let mut room = width.saturating_sub(total(&chosen, gap));
     let mut widths: Vec<usize> = chosen.iter().map(|at| needs[*at].least).collect();
     // Where even those that always stay do not fit, the widest give way.
-    let mut excess = total(&chosen).saturating_sub(width);
+    let mut excess = total(&chosen, gap).saturating_sub(width);
     while excess > 0
         && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROW)
     {
@@ -130,7 +187,7 @@ pub fn place(needs: &[Need], width: usize) -> Vec<Placed> {
         .zip(widths)
         .map(|(index, width)| {
             let placed = Placed { index, x, width };
-            x += width + GAP;
+            x += width + gap;
             placed
         })
         .collect()
@@ -148,16 +205,25 @@ pub struct Sorted<'a> {
 /// Columns that the cursor takes before the first column.
 pub const MARGIN: usize = 1;
 
+/// Columns kept free behind the last column: a blank and the scroll bar.
+const BEHIND: usize = 2;
+
 /// Places these columns in a canvas.
 pub fn layout<R: ?Sized>(columns: &[Column<R>], width: usize) -> Vec<Placed> {
-    let need = |column: &Column<R>| Need {
-        least: column.least,
-        most: column.most,
-        rank: column.rank,
-    };
-    let needs: Vec<Need> = columns.iter().map(need).collect();
-    // One for the scroll bar.
-    let mut placed = place(&needs, width.saturating_sub(MARGIN + 1));
+    let needs: Vec<Need> = columns.iter().map(Column::need).collect();
+    place_behind_cursor(&needs, width)
+}
+
+/// The head at a place of a canvas of this width.
+pub fn head_at(heads: &[Head], width: usize, x: usize) -> Option<Head> {
+    let needs: Vec<Need> = heads.iter().map(|head| head.need).collect();
+    let placed = place_behind_cursor(&needs, width);
+    let hit = |place: &&Placed| (place.x..place.x + place.width).contains(&x);
+    heads.get(placed.iter().find(hit)?.index).copied()
+}
+
+fn place_behind_cursor(needs: &[Need], width: usize) -> Vec<Placed> {
+    let mut placed = place(needs, width.saturating_sub(MARGIN + BEHIND));
     for column in &mut placed {
         column.x += MARGIN;
     }
@@ -243,7 +309,8 @@ mod tests {
         assert_eq!(tight, [6, 5, 4]);
         assert_eq!(widths(9), [(0, 4), (2, 4)]);
         assert_eq!(widths(16), [(0, 4), (1, 6), (2, 4)]);
-        assert_eq!(widths(20), [(0, 6), (1, 6), (2, 6)]);
+        assert_eq!(widths(17), [(0, 5), (1, 6), (2, 4)]);
+        assert_eq!(widths(20), [(0, 5), (1, 6), (2, 5)]);
         assert_eq!(widths(99), [(0, 10), (1, 6), (2, 20)]);
     }
 

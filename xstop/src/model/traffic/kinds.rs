@@ -94,6 +94,31 @@ pub(super) const KINDS: &[Kind] = &[
     counter("tx_packets", Unit::Packets, "packets sent by the guest"),
     counter("tx_dropped", Unit::Packets, "packets of the guest, dropped"),
     counter("tx_errors", Unit::Packets, "packets of the guest, failed"),
+    counter(
+        "rx_gso_checksum_fixup",
+        Unit::Packets,
+        "packets of the guest whose checksum was mended",
+    ),
+    counter(
+        "tx_zerocopy_sent",
+        Unit::Packets,
+        "packets of the guest passed on in its own pages",
+    ),
+    counter(
+        "tx_zerocopy_success",
+        Unit::Packets,
+        "such packets that left without a copy",
+    ),
+    counter(
+        "tx_zerocopy_fail",
+        Unit::Packets,
+        "such packets that were copied after all",
+    ),
+    counter(
+        "tx_frag_overflow",
+        Unit::Packets,
+        "packets of the guest in too many pieces",
+    ),
     gauge("event_channels", Unit::Count, "event channels"),
     counter("events", Unit::Count, "events from the guest"),
     counter("spurious_events", Unit::Count, "events without work"),

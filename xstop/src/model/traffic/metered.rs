@@ -21,8 +21,9 @@ pub(in crate::model) struct Metered {
 }
 
 impl Metered {
-    /// Takes a sample.
-    pub(in crate::model) fn sample(&mut self, sample: Sample, now: Moment) {
+    /// Takes a sample. Whether anything that is shown differs: where all stands still nothing does, and whoever shows
+    /// it can sleep on.
+    pub(in crate::model) fn sample(&mut self, sample: Sample, now: Moment) -> bool {
         let mut meters = std::mem::take(&mut self.meters);
         let mut kept = Vec::with_capacity(meters.len());
         let counters: Vec<Counter> = sample
@@ -57,6 +58,21 @@ impl Metered {
         self.meters = kept;
         let ring_rates = self.ring_rates(&sample, now);
         let flow = flow(&counters, ring_rates);
+        let is_moving = counters
+            .iter()
+            .filter_map(|counter| counter.rate)
+            .chain(ring_rates)
+            .any(|rate| rate > 0.0);
+        if !is_moving
+            && self.last.as_ref().is_some_and(|last| {
+                last.flow == flow
+                    && last.counters == counters
+                    && last.rings == sample.rings
+                    && last.interface == sample.interface
+            })
+        {
+            return false;
+        }
         self.series.push(now, flow);
         self.last = Some(Arc::new(Traffic {
             at: now,
@@ -66,6 +82,7 @@ impl Metered {
             flow,
             series: self.series.clone(),
         }));
+        true
     }
 
     /// Requests per second through all rings whose indices are known; they wrap at 2^32.
@@ -146,6 +163,26 @@ mod tests {
         assert_eq!(rates[1], (Some(100.0), Some(800.0 * 512.0), None));
         assert_eq!(rates[2], (None, None, None));
         assert_eq!(rates[3], (Some(10.0), Some(80.0 * 512.0), None));
+    }
+
+    #[test]
+    fn what_stands_still_is_no_news_and_counts_as_nothing_until_it_moves() {
+        let mut metered = Metered::default();
+        let news: Vec<bool> = (0..60)
+            .map(|second| metered.sample(block(5, 40), at(second)))
+            .collect();
+        // The first has no rates, the second has those of nothing.
+        assert_eq!(news.iter().filter(|is_news| **is_news).count(), 2);
+        assert!(news[0] && news[1]);
+        assert!(metered.sample(block(6, 48), at(60)));
+        let series = metered.last.unwrap().series.clone();
+        let second = Duration::from_secs(1);
+        let steps = series.steps(at(60), second, 60, second * 12, |point| point.bytes);
+        assert_eq!(steps[59], Some(8.0 * 512.0));
+        assert!(
+            steps[..59].iter().all(|step| *step == Some(0.0)),
+            "{steps:?}"
+        );
     }
 
     #[test]

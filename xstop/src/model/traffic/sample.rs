@@ -1,6 +1,8 @@
 //! One reading of everything that counts a device.
 
-use xenbus::counters::{BlockStats, EventStats, NetStats, NetbackQueue, Occupancy, TapdiskStats};
+use xenbus::counters::{
+    BlockStats, EventStats, NetStats, NetbackQueue, Occupancy, TapdiskStats, VifStats,
+};
 use xenbus::device::Reading;
 use xenbus::device::ring::{Place, Ring};
 
@@ -63,6 +65,17 @@ impl Sample {
             ("tx_packets", &stats.tx_packets),
             ("tx_dropped", &stats.tx_dropped),
             ("tx_errors", &stats.tx_errors),
+        ]);
+    }
+
+    /// Adds what the driver of a network backend's interface counts.
+    pub fn add_vif(&mut self, stats: &VifStats) {
+        self.add_all([
+            ("rx_gso_checksum_fixup", &stats.rx_gso_checksum_fixup),
+            ("tx_zerocopy_sent", &stats.tx_zerocopy_sent),
+            ("tx_zerocopy_success", &stats.tx_zerocopy_success),
+            ("tx_zerocopy_fail", &stats.tx_zerocopy_fail),
+            ("tx_frag_overflow", &stats.tx_frag_overflow),
         ]);
     }
 

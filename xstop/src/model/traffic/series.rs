@@ -1,6 +1,7 @@
 //! The recent past of a device's traffic.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use xenbus::device::history::Moment;
@@ -10,9 +11,29 @@ use crate::model::Flow;
 /// Samples that are kept of a device.
 const KEPT: usize = 120;
 
-/// What a device moved, oldest first.
+/// What a device moved, oldest first. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Series(VecDeque<Point>);
+pub struct Series(Arc<VecDeque<Packed>>);
+
+/// A [`Point`] in half the room: there is one per second and device.
+#[derive(Clone, Copy, Debug)]
+struct Packed {
+    micros: u64,
+    /// Not a number if it is not known.
+    requests: f32,
+    bytes: f32,
+}
+
+impl Packed {
+    fn point(self) -> Point {
+        let known = |number: f32| (!number.is_nan()).then_some(number);
+        Point {
+            at: Moment(Duration::from_micros(self.micros)),
+            requests: known(self.requests),
+            bytes: known(self.bytes),
+        }
+    }
+}
 
 /// What a device moved at one moment, per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,24 +49,26 @@ pub struct Point {
 impl Series {
     pub(super) fn push(&mut self, at: Moment, flow: Flow) {
         #[expect(clippy::cast_possible_truncation, reason = "for pictures")]
-        let short = |number: Option<f64>| number.map(|number| number as f32);
-        if self.0.len() == KEPT {
-            self.0.pop_front();
+        let short = |number: Option<f64>| number.map_or(f32::NAN, |number| number as f32);
+        let points = Arc::make_mut(&mut self.0);
+        if points.len() == KEPT {
+            points.pop_front();
         }
-        self.0.push_back(Point {
-            at,
+        points.push_back(Packed {
+            micros: u64::try_from(at.0.as_micros()).unwrap_or(u64::MAX),
             requests: short(flow.requests),
             bytes: short(flow.bytes()),
         });
     }
 
     /// All samples, oldest first.
-    pub fn points(&self) -> impl DoubleEndedIterator<Item = &Point> {
-        self.0.iter()
+    pub fn points(&self) -> impl DoubleEndedIterator<Item = Point> {
+        self.0.iter().map(|packed| packed.point())
     }
 
     /// One value for each of the `count` steps that end at `now`, oldest first. A step without a sample shows the one
-    /// before it, if that is no older than `reach`; what was never known stays `None`: a gap is not a zero.
+    /// before it, if that is no older than `reach`; what was never known stays `None`: a gap is not a zero. Only a zero
+    /// holds until the next sample: while nothing moves none is kept.
     pub fn steps(
         &self,
         now: Moment,
@@ -54,15 +77,17 @@ impl Series {
         reach: Duration,
         value: impl Fn(&Point) -> Option<f32>,
     ) -> Vec<Option<f32>> {
-        let mut points = self.0.iter().rev().peekable();
+        let mut points = self.points().rev().peekable();
         let mut steps = Vec::with_capacity(count);
         let mut end = now.0;
         for _ in 0..count {
             while points.next_if(|point| point.at.0 > end).is_some() {}
-            let seen = points
-                .peek()
-                .filter(|point| end.saturating_sub(point.at.0) <= reach);
-            steps.push(seen.and_then(|point| value(point)));
+            let seen = points.peek().and_then(|point| {
+                let shown = value(point)?;
+                let is_near = end.saturating_sub(point.at.0) <= reach;
+                (is_near || shown == 0.0).then_some(shown)
+            });
+            steps.push(seen);
             let Some(before) = end.checked_sub(step) else {
                 break;
             };

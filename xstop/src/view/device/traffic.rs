@@ -42,30 +42,39 @@ pub(super) fn write(page: &mut Page<'_>, subject: &Subject<'_>) {
             Role::Text,
         ),
     ]);
-    chart(page, traffic);
-    for pair in traffic
-        .counters
-        .chunks(if page.columns >= 76 { 2 } else { 1 })
-    {
-        let spans = pair.iter().flat_map(|counter| one(look, counter)).collect();
+    chart(page, subject, traffic);
+    let beside = if page.columns >= 2 * CELL { 2 } else { 1 };
+    let room = page.columns / beside;
+    for pair in traffic.counters.chunks(beside) {
+        let spans = pair.iter().flat_map(|counter| one(look, counter, room));
+        let spans = spans.collect();
         page.say(spans);
     }
 }
 
-fn one(look: &Look, counter: &Counter) -> Vec<ratatui::text::Span<'static>> {
+/// Columns of a counter with its name, at least.
+const CELL: usize = 38;
+
+/// A counter in so many columns.
+fn one(look: &Look, counter: &Counter, room: usize) -> Vec<ratatui::text::Span<'static>> {
     let value = match counter.kind.unit {
         Unit::Bytes => units::bytes(approximate(counter.value)),
         Unit::Sectors => units::bytes(approximate(counter.value) * 512.0),
-        Unit::Requests | Unit::Packets | Unit::Count => counter.value.to_string(),
+        Unit::Requests | Unit::Packets | Unit::Count if counter.value < 100_000_000 => {
+            counter.value.to_string()
+        }
+        Unit::Requests | Unit::Packets | Unit::Count => units::count(approximate(counter.value)),
     };
     let rate = match counter.rate {
         Some(rate) if counter.kind.is_counter => format!("{}/s", units::count(rate)),
         _ => String::new(),
     };
+    let width = room.saturating_sub(17).min(28);
+    let name = look.cut(&counter.name(), width);
     vec![
-        look.span(format!("{:<20} ", counter.name()), Role::Dim),
-        look.span(format!("{value:>10}"), Role::Text),
-        look.span(format!(" {rate:>7} "), Role::Info),
+        look.span(format!("{name:<width$} "), Role::Dim),
+        look.span(format!("{value:>8}"), Role::Text),
+        look.span(format!(" {rate:>6} "), Role::Info),
     ]
 }
 
@@ -75,7 +84,7 @@ fn approximate(number: u64) -> f64 {
 }
 
 /// The last minutes as a chart of several rows.
-fn chart(page: &mut Page<'_>, traffic: &Traffic) {
+fn chart(page: &mut Page<'_>, subject: &Subject<'_>, traffic: &Traffic) {
     let look = page.look;
     let step = Duration::from_secs(1);
     let columns = page.columns.saturating_sub(10).min(120);
@@ -83,7 +92,7 @@ fn chart(page: &mut Page<'_>, traffic: &Traffic) {
     let bytes = |point: &Point| point.bytes;
     let samples = traffic
         .series
-        .steps(traffic.at, step, columns, reach, bytes);
+        .steps(subject.snapshot.now, step, columns, reach, bytes);
     let most = samples.iter().flatten().copied().fold(0.0_f32, f32::max);
     if most <= 0.0 || columns < 8 {
         return;
