@@ -66,9 +66,17 @@ impl Ledger {
                 facts.perms = perms.cloned();
             }
         }
-        let (Some(names), None) = (children, &facts.children) else {
+        let Some(names) = children else {
             return;
         };
+        if let Some(known) = &facts.children {
+            let is_known = |name: &String| known.contains_key(name.as_str());
+            if names.len() != known.len() || !names.iter().all(is_known) {
+                // Read between changes that will be told as one, which may come to no difference: not to be kept.
+                flight.hit_below();
+            }
+            return;
+        }
         if flight.is_hit() {
             // Events alone know which of the names are new.
             state.rechecks.push(path.clone());

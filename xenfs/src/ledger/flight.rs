@@ -48,7 +48,7 @@ impl Flight {
         self.hits.fetch_or(AT_OR_ABOVE, Ordering::AcqRel);
     }
 
-    fn hit_below(&self) {
+    pub(super) fn hit_below(&self) {
         self.hits.fetch_or(BELOW, Ordering::AcqRel);
     }
 

@@ -112,19 +112,23 @@ impl Work {
             // Nobody who works in there is disturbed: without its name a directory has no path.
             self.name_told(&path, &scene, Notifier::expire);
             self.attributes(&path, scene.sight);
-            let directory = Shape::Directory;
-            for view in VIEWS {
-                if scene.sight.has(view, directory) {
-                    let shown = Presentation {
-                        view,
-                        shape: directory,
-                    };
-                    let id = self.fs.inodes().id_of(&path, shown);
-                    self.list(id);
-                }
-            }
+            self.lists(&path, scene.sight);
             if scene.sight.is_known() && !self.failing {
                 self.doubt([path]);
+            }
+        }
+    }
+
+    /// The kernel asks again for the lists of the node's directories that it knows.
+    fn lists(&self, path: &StorePath, sight: Sight) {
+        for view in VIEWS {
+            if sight.has(view, Shape::Directory) {
+                let shown = Presentation {
+                    view,
+                    shape: Shape::Directory,
+                };
+                let id = self.fs.inodes().id_of(path, shown);
+                self.list(id);
             }
         }
     }
@@ -201,17 +205,10 @@ impl Work {
     fn created(&mut self, change: &Change, scene: &Scene, directory: bool, filled: bool) {
         // Who has found it already may keep it.
         if let Some((above, sight)) = &scene.above {
-            for view in VIEWS {
-                let shown = Presentation {
-                    view,
-                    shape: Shape::Directory,
-                };
-                if sight.has(view, Shape::Directory) {
-                    let id = self.fs.inodes().id_of(above, shown);
-                    self.list(id);
-                }
-            }
+            self.lists(above, *sight);
         }
+        // One that was moved here has brought along the list that it had where it was.
+        self.lists(&change.path, scene.sight);
         for view in VIEWS {
             if !scene.is_listed(view) || change.echo.has(view) {
                 continue;
@@ -390,10 +387,10 @@ impl Work {
             steps.extend(self.step(Action::RemoveFile, path, shown, 0));
             self.perform(steps);
         }
-        if was != filled || value.was.is_none() {
-            let id = self.fs.inodes().id_of(path, directory);
-            self.list(id);
-        }
+        // Also if it only has another value than before: several changes are told as one, and a list that was read between
+        // them may show the one in the middle.
+        let id = self.fs.inodes().id_of(path, directory);
+        self.list(id);
         if watched && !was && filled {
             self.perform(steps);
             self.make(path, Action::MakeFile, shown);
