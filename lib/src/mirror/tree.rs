@@ -39,17 +39,12 @@ impl Branch {
             }
         };
         for node in nodes {
-            while open.len() > 1
-                && !open
-                    .last()
-                    .is_some_and(|last| node.path.parent().as_ref() == Some(&last.node.path))
-            {
+            let parent = node.path.parent();
+            let is_parent = |branch: &Self| parent.as_ref() == Some(&branch.node.path);
+            while open.len() > 1 && open.last().is_some_and(|last| !is_parent(last)) {
                 close(&mut open);
             }
-            let is_below = open
-                .last()
-                .is_none_or(|last| node.path.parent().as_ref() == Some(&last.node.path));
-            if is_below {
+            if open.last().is_none_or(is_parent) {
                 open.push(Self::new(Arc::new(node), Vec::new()));
             }
         }
@@ -289,6 +284,21 @@ mod tests {
             MirrorEvent::Changed { old: Some(old), .. } => format!("-{}", old.path),
             other => format!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_branch_grows_from_sorted_nodes_and_leaves_out_what_has_no_parent() {
+        let node = |path: &str| Mirrored {
+            path: StorePath::parse(path).unwrap(),
+            value: Field::Unasked,
+            perms: Field::Unasked,
+            listed: true,
+        };
+        let paths = ["/a", "/a/b", "/a/b/c", "/a/d", "/a/x/y", "/a-z"];
+        let branch = Branch::grow(paths.map(node)).unwrap();
+        let order: Vec<_> = branch.each().map(|node| node.path.as_str()).collect();
+        assert_eq!(order, ["/a", "/a/b", "/a/b/c", "/a/d"]);
+        assert!(Branch::grow([]).is_none());
     }
 
     #[test]
