@@ -202,7 +202,12 @@ fn foreign() -> Option<(Place, PathBuf)> {
         return None;
     }
     let program = place.file("xenfs");
-    fs::copy(env!("CARGO_BIN_EXE_xenfs"), &program).unwrap();
+    // By another process: what ours has open for writing, another test's child may hold while the copy is to be run.
+    succeed(
+        Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_xenfs"))
+            .arg(&program),
+    );
     chown(&place.point, Some(FOREIGN), Some(FOREIGN)).unwrap();
     fs::set_permissions(place.socket(), fs::Permissions::from_mode(0o666)).unwrap();
     Some((place, program))
