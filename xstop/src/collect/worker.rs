@@ -22,6 +22,8 @@ use crate::model::{Builder, Link, NodeChange, Scope, Stale};
 const PACE: Duration = Duration::from_millis(100);
 /// The same while the nodes are being read.
 const PACE_LOADING: Duration = Duration::from_millis(250);
+/// And so many times as long as the last of them took, so that they do not hold up the reading.
+const REST: u32 = 8;
 /// How often the store is tried if it is out of reach at the start.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -40,6 +42,8 @@ pub(super) struct Worker {
     /// Whether a snapshot is due although nothing differs.
     is_asked: bool,
     published: Option<Instant>,
+    /// How long that took.
+    cost: Duration,
     /// Whether everything was read once.
     is_complete: bool,
     /// Until then: the names of domains, which were read first.
@@ -78,6 +82,7 @@ impl Worker {
             is_paused: false,
             is_asked: false,
             published: None,
+            cost: Duration::ZERO,
             is_complete: false,
             names: BTreeMap::new(),
         }
@@ -301,7 +306,11 @@ impl Worker {
 
     /// Publishes a snapshot if one is due; when to look again, if not for a reason that rings the bell.
     fn publish(&mut self, mirrors: &mut Mirrors, sink: &mut Sink) -> Option<Instant> {
-        let pace = if self.is_complete { PACE } else { PACE_LOADING };
+        let pace = if self.is_complete {
+            PACE
+        } else {
+            PACE_LOADING.max(self.cost * REST)
+        };
         let now = Instant::now();
         let due = self.published.map_or(now, |last| last + pace);
         let time = self.builder.next().and_then(|at| self.clock.instant_of(at));
@@ -326,6 +335,7 @@ impl Worker {
             }
             sink(Update::Snapshot(self.builder.snapshot(&self.link, moment)));
             self.published = Some(Instant::now());
+            self.cost = now.elapsed();
             self.is_asked = false;
         }
         let is_wanted = self.is_asked || self.builder.is_dirty();
