@@ -143,6 +143,9 @@ use name::Name;
 use source::Source;
 use value::Translation;
 
+/// How many nodes the kernel forgets until it is looked whether memory has become free.
+const MANY: usize = 1024;
+
 /// How long the kernel may believe what events keep true.
 const FOREVER: Duration = Duration::from_secs(1 << 32);
 
@@ -277,9 +280,16 @@ impl XenFs {
 
     /// The kernel forgets `lookups` look-ups of a nodeid.
     pub fn forget(&self, id: u64, lookups: u64) {
-        let forgotten = self.inodes().forget(id, lookups);
+        let (forgotten, left) = {
+            let mut inodes = self.inodes();
+            (inodes.forget(id, lookups), inodes.len())
+        };
         if let Some(path) = forgotten {
             self.ledger.forget(&path);
+            if left.is_multiple_of(MANY) {
+                // Much may be free now.
+                self.ledger.bell().ring();
+            }
         }
     }
 

@@ -24,6 +24,9 @@ use crate::errno::{Errno, Result};
 /// How many nodes are remembered that the kernel does not know at present.
 pub const REMEMBERED: usize = 65_536;
 
+/// For how many records there is always room.
+const ROOM: usize = 1024;
+
 /// The root's nodeid, fixed by the FUSE protocol.
 pub const ROOT: u64 = 1;
 
@@ -231,6 +234,16 @@ impl Inodes {
         forgotten
     }
 
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is none, not even the root's.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// The number of the node at `path`, if it has a record.
     pub fn recorded(&self, path: &StorePath) -> Option<u64> {
         self.numbers.get(path).copied()
@@ -262,6 +275,10 @@ impl Inodes {
                 record.detached = true;
             }
             self.settle(number);
+        }
+        // A table does not shrink by itself, and after a large tree it is most of what the mount holds.
+        if self.records.capacity() / 8 > self.records.len().max(ROOM) {
+            self.records.shrink_to(2 * self.records.len().max(ROOM));
         }
     }
 

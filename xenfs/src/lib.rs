@@ -20,6 +20,7 @@ pub mod fs;
 pub mod fuse;
 pub mod guard;
 pub mod handle;
+pub mod heap;
 pub mod inode;
 pub mod ledger;
 pub mod live;

@@ -25,6 +25,7 @@ use xenbus::{Client, StorePath};
 
 use crate::events::Stream;
 use crate::fs::XenFs;
+use crate::heap::Tidying;
 use crate::notify::Notifier;
 use crate::replay::Replay;
 use loss::Losses;
@@ -38,6 +39,9 @@ const BATCH: usize = 256;
 
 /// How long nothing must have happened before permissions are read in advance.
 const IDLE: Duration = Duration::from_millis(20);
+
+/// How often what local operations have left is looked through, while events come all the time.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// How long after a failure the store is asked again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -84,6 +88,8 @@ impl Watcher {
             losses: Losses::default(),
             asked_at: 0,
             streams: Vec::new(),
+            tidying: Tidying::default(),
+            settled: Instant::now(),
         };
         let thread = thread::Builder::new()
             .name("xenfs-watcher".into())
@@ -138,6 +144,9 @@ struct Work {
     asked_at: u64,
     /// The `.events` that are open.
     streams: Vec<Arc<Stream>>,
+    tidying: Tidying,
+    /// When operations whose events have come were last forgotten.
+    settled: Instant,
 }
 
 impl Work {
@@ -160,6 +169,11 @@ impl Work {
             }
             let waiting = self.dirty.len() + self.rechecks.len();
             self.fs.stats().queue.set(waiting as u64);
+            if let Some(oldest) = self.dirty.oldest()
+                && self.settled.elapsed() >= SETTLING
+            {
+                self.settle(oldest);
+            }
             if !self.rechecks.is_empty() {
                 self.recheck();
             } else if self.dirty.len() > 0 {
@@ -175,10 +189,21 @@ impl Work {
                     self.read_ahead(&directory);
                 }
             } else {
-                self.fs.ledger().settle_echoes();
-                self.fs.ledger().bell().wait_until(self.rescan);
+                self.settle(Instant::now());
+                self.tidying.tidy();
+                let next = [self.rescan, self.tidying.due()];
+                let next = next.into_iter().flatten().min();
+                if self.fs.ledger().bell().wait_until(next) {
+                    self.tidying.worked();
+                }
             }
         }
+    }
+
+    /// All events that came before `oldest` were dealt with, and all that have come were taken.
+    fn settle(&mut self, oldest: Instant) {
+        self.fs.ledger().settle_echoes(oldest);
+        self.settled = Instant::now();
     }
 
     /// Takes some of the dirty nodes, parents first, and tells what is different.

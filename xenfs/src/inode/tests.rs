@@ -115,3 +115,16 @@ fn trees_give_the_same_node_numbers_of_their_own() {
     other.forget(root, 1);
     assert!(!other.is_known());
 }
+
+#[test]
+fn the_room_of_a_large_tree_is_given_back_when_it_is_gone() {
+    let mut inodes = Inodes::new(&StorePath::root(), Space::MAIN);
+    for number in 0..50_000 {
+        let node = path(&format!("/large/{number}"));
+        inodes.remember(&node, |known| known.kind = Some(Kind::Directory));
+    }
+    assert!(inodes.records.capacity() >= 50_000);
+    inodes.detach(&path("/large"));
+    assert_eq!(inodes.len(), 1);
+    assert!(inodes.records.capacity() <= 4 * ROOM);
+}

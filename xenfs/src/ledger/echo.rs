@@ -15,6 +15,9 @@ use crate::inode::View;
 /// For how long after its answer an operation's event may still come, at least.
 const JUST: Duration = Duration::from_secs(2);
 
+/// For how many nodes there is always room.
+const ROOM: usize = 256;
+
 /// What an operation leaves: only what it sets is compared.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Left {
@@ -132,16 +135,24 @@ impl Ledger {
             .any(|operation| operation.view == view && operation.left.is(found))
     }
 
-    /// Forgets operations whose events have come; to be called when no event waits.
-    pub fn settle_echoes(&self) {
-        self.state().echoes.operations.retain(|_, operations| {
+    /// Forgets operations whose events were dealt with: all events that had come by `oldest` are.
+    pub fn settle_echoes(&self, oldest: Instant) {
+        let operations = &mut self.state().echoes.operations;
+        operations.retain(|_, operations| {
             operations.retain(|operation| {
                 operation
                     .answered
-                    .is_none_or(|answered| answered.elapsed() < JUST)
+                    .is_none_or(|answered| answered + JUST > oldest)
             });
+            // Neither list nor table shrinks by itself.
+            if operations.capacity() > 4 * operations.len() {
+                operations.shrink_to_fit();
+            }
             !operations.is_empty()
         });
+        if operations.capacity() / 8 > operations.len().max(ROOM) {
+            operations.shrink_to(2 * operations.len().max(ROOM));
+        }
     }
 }
 
@@ -173,8 +184,16 @@ mod tests {
         assert!(!ledger.is_echo(&node, View::Plain, &Left::missing()));
         assert!(!ledger.is_echo(&path("/b"), View::Plain, &found(b"2")));
         drop(second);
-        ledger.settle_echoes();
+        let now = Instant::now();
+        ledger.settle_echoes(now);
         assert!(plain(b"2"), "the event may still come");
+        let third = ledger.echo(&node, View::Plain, Left::value(b"3"));
+        ledger.settle_echoes(now + 2 * JUST);
+        assert!(!plain(b"2"), "what comes now is somebody else's");
+        assert!(plain(b"3"), "it is under way");
+        drop(third);
+        ledger.settle_echoes(Instant::now() + 2 * JUST);
+        assert!(ledger.state().echoes.operations.is_empty());
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Mounted {
             "mounted_since": seconds(self.main.mounted()),
             "requests": stats.requests.get(),
             "open_files": self.main.open_files(),
+            "nodes": self.main.inodes().len(),
             "transactions": self.transactions.count(),
             "stale_since": stale_since.map(seconds),
             "events": stats.events.get(),

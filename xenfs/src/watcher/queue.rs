@@ -1,6 +1,7 @@
 //! Nodes that wait to be looked at: in the order in which they came, each once.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
 
 use xenbus::StorePath;
 
@@ -27,7 +28,8 @@ impl Cause {
 /// The queue. It is never longer than the nodes that the kernel knows are many.
 #[derive(Default)]
 pub(super) struct Queue {
-    order: VecDeque<StorePath>,
+    /// Each with the time when it came.
+    order: VecDeque<(StorePath, Instant)>,
     causes: HashMap<StorePath, Cause>,
 }
 
@@ -39,15 +41,20 @@ impl Queue {
             known.doubt |= cause.doubt;
         } else {
             self.causes.insert(path.clone(), cause);
-            self.order.push_back(path);
+            self.order.push_back((path, Instant::now()));
         }
     }
 
     /// The next node.
     pub(super) fn pop(&mut self) -> Option<(StorePath, Cause)> {
-        let path = self.order.pop_front()?;
+        let (path, _) = self.order.pop_front()?;
         let cause = self.causes.remove(&path)?;
         Some((path, cause))
+    }
+
+    /// When the one came that is the next.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.order.front().map(|(_, came)| *came)
     }
 
     pub(super) fn contains(&self, path: &StorePath) -> bool {

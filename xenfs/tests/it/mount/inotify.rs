@@ -47,6 +47,8 @@ impl Listener {
         while !said.contains("Watches established") {
             assert!(errors.read_line(&mut said).unwrap() > 0, "{said}");
         }
+        // Somebody has to read what it complains of: it would stop when the pipe is full, and end if it were closed.
+        std::thread::spawn(move || drop(std::io::copy(&mut errors, &mut std::io::sink())));
         Self { child, lines }
     }
 

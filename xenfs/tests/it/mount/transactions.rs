@@ -475,6 +475,7 @@ fn the_status_tells_how_the_mount_is() {
         Mount::until(|| status()["events"].as_u64().unwrap() >= before + 25);
         let told = status();
         assert_eq!(told["transactions"], 1);
+        assert!(told["nodes"].as_u64().is_some_and(|nodes| nodes > 1));
         assert!(told["events_per_second"].as_f64().is_some());
         assert!(told["replay"]["helper"].as_u64().is_some_and(|pid| pid > 1));
         // Found, and not listed; nobody can change it.

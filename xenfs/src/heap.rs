@@ -1,0 +1,72 @@
+//! Memory that is free again goes back to the system.
+//!
+//! A mount serves on several threads, and the C library keeps what each has freed for its next need: after a walk over
+//! a large tree, or a storm of changes, that can be many times what the mount holds now.
+
+use std::time::{Duration, Instant};
+
+/// How long after the first use of memory it is looked through: seldom enough to cost nothing, also under steady work.
+const DELAY: Duration = Duration::from_secs(10);
+
+/// When to give memory back: some time after there was work, and never while there is none.
+#[derive(Debug, Default)]
+pub struct Tidying {
+    at: Option<Instant>,
+}
+
+impl Tidying {
+    /// There was work that may have freed memory.
+    pub fn worked(&mut self) {
+        self.at.get_or_insert_with(|| Instant::now() + DELAY);
+    }
+
+    /// When [`Tidying::tidy`] wants to be called.
+    pub fn due(&self) -> Option<Instant> {
+        self.at
+    }
+
+    /// Gives memory back if it is time; for a moment in which nothing else is to be done.
+    pub fn tidy(&mut self) {
+        if self.at.is_some_and(|at| at <= Instant::now()) {
+            self.at = None;
+            trim();
+        }
+    }
+}
+
+#[cfg(target_env = "gnu")]
+fn trim() {
+    // SAFETY: it only gives free pages back, under the allocator's own locks (`malloc_trim(3)`).
+    #[expect(unsafe_code, reason = "a call of the C library")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Other C libraries give it back by themselves, or not at all.
+#[cfg(not(target_env = "gnu"))]
+fn trim() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_work_nothing_is_due() {
+        let mut tidying = Tidying::default();
+        tidying.tidy();
+        assert_eq!(tidying.due(), None);
+        tidying.worked();
+        let due = tidying.due().unwrap();
+        tidying.worked();
+        tidying.tidy();
+        assert_eq!(
+            tidying.due(),
+            Some(due),
+            "it is not put off, and not before its time"
+        );
+        tidying.at = Some(Instant::now());
+        tidying.tidy();
+        assert_eq!(tidying.due(), None);
+    }
+}
