@@ -23,8 +23,9 @@ use files::Files;
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Processor time that a round may take: what is left has its turn in the next one.
-const ROUND: Duration = Duration::from_millis(100);
+/// Processor time that a round may take: what is left has its turn in the next one. A twentieth of a processor: who looks
+/// at a simulated host wants to see what the looking costs.
+const ROUND: Duration = Duration::from_millis(25);
 
 /// Threads that make the files at first, at most: beyond that they wait for the file system.
 const WORKERS: usize = 8;
