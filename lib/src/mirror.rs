@@ -44,7 +44,10 @@ pub struct MirrorOptions {
     pub wants: Option<Plan>,
     /// Whether subscribers are told of events outside of what is mirrored, too ([`MirrorEvent::Outside`]).
     pub tell_all: bool,
-    /// Rung whenever a further part was read, until everything was read once.
+    /// Whether the copy shows what was read so far while everything is read for the first time. It costs: each part
+    /// is put together from the beginning.
+    pub parts: bool,
+    /// Rung whenever a further part is shown, and when everything was read once.
     pub first_bell: Option<Bell>,
     /// Most nodes; a larger subtree ends the mirror with an error.
     pub nodes_max: usize,
@@ -63,6 +66,15 @@ impl MirrorOptions {
     }
 }
 
+impl MirrorOptions {
+    /// Whether the children of a mirrored node are asked for.
+    fn lists(&self, path: &StorePath) -> bool {
+        self.wants
+            .as_ref()
+            .is_none_or(|plan| plan.at(path).want != Want::Value)
+    }
+}
+
 impl Default for MirrorOptions {
     fn default() -> Self {
         Self {
@@ -70,6 +82,7 @@ impl Default for MirrorOptions {
             filter: None,
             wants: None,
             tell_all: false,
+            parts: false,
             first_bell: None,
             nodes_max: 1_000_000,
             events_max: 65_536,

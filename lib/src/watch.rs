@@ -2,6 +2,7 @@
 
 mod bell;
 pub(crate) mod queue;
+pub(crate) mod waiters;
 
 use std::fmt;
 use std::sync::Arc;

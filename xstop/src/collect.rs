@@ -36,7 +36,8 @@ use worker::Worker;
 pub struct Options {
     /// Where the system's files are.
     pub root: Root,
-    /// How often the counters of visible devices are read; those of others every ten seconds.
+    /// How often the counters of visible devices are read; those of others every ten seconds,
+    /// and 200 each second at most.
     pub interval: Duration,
     /// Looks into ring pages, if that is wanted.
     pub pages: Option<Arc<dyn RingIndices + Send + Sync>>,
@@ -44,6 +45,9 @@ pub struct Options {
     pub drivers: Option<Arc<dyn DriverStats + Send + Sync>>,
     /// Told of everything that comes in, before it is part of a snapshot.
     pub recorder: Option<Box<dyn Recorder>>,
+    /// Whether snapshots show what was read so far while everything is read for the first time: for somebody who
+    /// watches. Else the first one that is not stale has everything.
+    pub progress: bool,
 }
 
 impl Default for Options {
@@ -54,6 +58,7 @@ impl Default for Options {
             pages: None,
             drivers: None,
             recorder: None,
+            progress: true,
         }
     }
 }

@@ -49,6 +49,10 @@ pub struct Snapshot {
     pub log: EventLog,
     /// How often something changes.
     pub activity: Arc<Activity>,
+    /// The devices by what their ends show.
+    pub counts: Counts,
+    /// Devices of which both ends were read.
+    pub read: usize,
 }
 
 impl Snapshot {
@@ -80,11 +84,6 @@ impl Snapshot {
             Some(name) if !name.is_empty() => name.to_string(),
             _ => id.to_string(),
         }
-    }
-
-    /// Devices by what their ends show.
-    pub fn counts(&self) -> Counts {
-        Counts::of(self.devices.iter().map(|row| &*row.device))
     }
 
     /// How many findings are of this severity.

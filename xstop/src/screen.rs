@@ -61,7 +61,7 @@ pub(crate) fn run(cli: &Cli, config: &Config) -> Result<Ending> {
         ));
     }
     let told = sender.clone();
-    let source = cli.source.start(interval, move |update| {
+    let source = cli.source.start(interval, true, move |update| {
         // Nobody listens any more when it ends.
         drop(told.send(match update {
             Update::Snapshot(snapshot) => Event::Snapshot(snapshot),

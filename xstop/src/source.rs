@@ -88,13 +88,15 @@ impl Source {
 }
 
 impl SourceArgs {
-    /// Starts it. `sink` gets every snapshot, in another thread.
+    /// Starts it. `sink` gets every snapshot, in another thread; with `progress` also of what was read so far, while
+    /// everything is read for the first time.
     ///
     /// # Errors
     /// What is wrong with an option, [`Error::Connect`], or what the system refuses.
     pub fn start(
         &self,
         interval: Duration,
+        progress: bool,
         sink: impl FnMut(Update) + Send + 'static,
     ) -> Result<Source> {
         if let Some(path) = &self.replay {
@@ -106,6 +108,7 @@ impl SourceArgs {
         }
         let mut options = Options {
             interval,
+            progress,
             ..Options::default()
         };
         let mut kept = None;

@@ -22,8 +22,9 @@ use crate::wire::{Errno, Header, Op, REPLY_MAX};
 /// Most requests without an answer: about what the socket buffers of both directions hold with small messages.
 const WINDOW: usize = 512;
 
-/// The size of the buffer for answers.
-const BUFFER: usize = 64 << 10;
+/// The size of the buffer for answers: a part of what a window brings, so that the store has more to do while a buffer
+/// is looked at.
+const BUFFER: usize = 16 << 10;
 
 /// From how many readings on a connection of their own is worth while.
 const MANY: usize = 32;

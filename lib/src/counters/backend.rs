@@ -107,7 +107,8 @@ impl BackendFiles<'_> {
         let Some(directory) = self.directory("statistics") else {
             return Reading::Missing;
         };
-        let number = |name| self.root.number(&format!("{directory}/{name}"));
+        let numbers = self.root.numbers(&directory);
+        let number = |name| numbers.get(name);
         let stats = BlockStats {
             out_of_requests: number("oo_req"),
             reads: number("rd_req"),
@@ -125,7 +126,8 @@ impl BackendFiles<'_> {
         let Some(directory) = self.directory("xenbus") else {
             return Reading::Missing;
         };
-        let number = |name| self.root.number(&format!("{directory}/{name}"));
+        let numbers = self.root.numbers(&directory);
+        let number = |name| numbers.get(name);
         let stats = EventStats {
             channels: number("event_channels"),
             events: number("events"),

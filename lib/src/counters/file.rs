@@ -2,10 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 use crate::device::reading::{self, BadValue, Reading, Text};
 
@@ -38,22 +39,7 @@ impl Root {
 
     /// The whole of a regular file, if it is not too long. Never blocks on a FIFO, never writes.
     pub(super) fn read(&self, below: &str) -> Reading<Vec<u8>> {
-        let file = match self.open(below) {
-            Ok(file) => file,
-            Err(error) => return failed(&error),
-        };
-        match file.metadata() {
-            Ok(metadata) if metadata.is_file() => {}
-            Ok(_) => return Reading::Unreadable(BadValue::new(b"", "is not a regular file")),
-            Err(error) => return failed(&error),
-        }
-        match read_whole(file) {
-            Ok(bytes) if bytes.len() > FILE_MAX => {
-                Reading::Unreadable(BadValue::new(&bytes, "is too long"))
-            }
-            Ok(bytes) => Reading::Known(bytes),
-            Err(error) => failed(&error),
-        }
+        read_as(self.open(below), read_whole)
     }
 
     /// The text of a short file, without the blanks at its end.
@@ -62,15 +48,10 @@ impl Root {
             .map(|bytes| Text(bytes.trim_ascii_end().to_vec()))
     }
 
-    /// A decimal number alone in a file.
-    pub(super) fn number(&self, below: &str) -> Reading<u64> {
-        match self.read(below) {
-            Reading::Known(bytes) => match reading::decimal(bytes.trim_ascii(), u64::MAX) {
-                Ok(number) => Reading::Known(number),
-                Err(why) => Reading::Unreadable(BadValue::new(&bytes, why)),
-            },
-            other => other.map(|_| 0),
-        }
+    /// A directory of files with one number each.
+    pub(super) fn numbers(&self, below: &str) -> Numbers {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Numbers(rustix::fs::open(self.0.join(below), flags, Mode::empty()))
     }
 
     /// The names in a directory, sorted; names that are no UTF-8 are left out.
@@ -96,8 +77,71 @@ impl Root {
     }
 }
 
-/// Reads all of a file, or what proves that it is too long. Hundreds of files with one number each are read every
-/// second: most are done with a call, and one that finds the end.
+/// A directory of files that hold a decimal number each: the way to it is looked up once for all of them.
+pub(super) struct Numbers(rustix::io::Result<OwnedFd>);
+
+impl Numbers {
+    /// The number in one of the files.
+    pub(super) fn get(&self, name: &str) -> Reading<u64> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = match &self.0 {
+            Ok(directory) => rustix::fs::openat(directory, name, flags, Mode::empty()),
+            Err(error) => Err(*error),
+        };
+        match read_as(file.map(File::from).map_err(Into::into), read_number) {
+            Reading::Known(bytes) => match reading::decimal(bytes.trim_ascii(), u64::MAX) {
+                Ok(number) => Reading::Known(number),
+                Err(why) => Reading::Unreadable(BadValue::new(&bytes, why)),
+            },
+            other => other.map(|_| 0),
+        }
+    }
+}
+
+/// Reads a regular file, if it is not too long.
+fn read_as(
+    file: io::Result<File>,
+    read: impl FnOnce(File) -> io::Result<Vec<u8>>,
+) -> Reading<Vec<u8>> {
+    let file = match file {
+        Ok(file) => file,
+        Err(error) => return failed(&error),
+    };
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Reading::Unreadable(BadValue::new(b"", "is not a regular file")),
+        Err(error) => return failed(&error),
+    }
+    match read(file) {
+        Ok(bytes) if bytes.len() > FILE_MAX => {
+            Reading::Unreadable(BadValue::new(&bytes, "is too long"))
+        }
+        Ok(bytes) => Reading::Known(bytes),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Reads a file that holds one number: hundreds of them are read every second. The kernel hands out such a file as a
+/// whole, so that no second call has to find its end.
+fn read_number(mut file: File) -> io::Result<Vec<u8>> {
+    let mut piece = [0; 64];
+    loop {
+        match file.read(&mut piece) {
+            Ok(length) if length < piece.len() => {
+                return Ok(piece.get(..length).unwrap_or_default().to_vec());
+            }
+            Ok(length) => {
+                let mut rest = read_whole(file)?;
+                rest.splice(0..0, piece.into_iter().take(length));
+                return Ok(rest);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Reads all of a file, or what proves that it is too long.
 fn read_whole(mut file: File) -> io::Result<Vec<u8>> {
     let mut piece = [0; 1024];
     let mut bytes = Vec::new();
@@ -136,11 +180,14 @@ mod tests {
         write("negative", b"-1\n").unwrap();
         write("huge", &vec![b'1'; 1 << 20]).unwrap();
         write("wide", &[b'9'; 40]).unwrap();
-        assert_eq!(root.number("good"), Reading::Known(531));
-        assert_eq!(root.number("absent"), Reading::Missing);
-        assert_eq!(root.number("good/below"), Reading::Missing);
+        let numbers = root.numbers(".");
+        assert_eq!(numbers.get("good"), Reading::Known(531));
+        assert_eq!(numbers.get("absent"), Reading::Missing);
+        for missing in ["absent", "good"] {
+            assert_eq!(root.numbers(missing).get("below"), Reading::Missing);
+        }
         for odd in ["empty", "negative", "huge", "wide", "."] {
-            assert!(matches!(root.number(odd), Reading::Unreadable(_)), "{odd}");
+            assert!(matches!(numbers.get(odd), Reading::Unreadable(_)), "{odd}");
         }
     }
 
@@ -149,9 +196,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let fifo = directory.path().join("fifo");
         let mode = std::fs::Permissions::from_mode(0o600).mode();
-        let mode = rustix::fs::Mode::from_raw_mode(mode);
+        let mode = Mode::from_raw_mode(mode);
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        let read = Root::new(directory.path()).read("fifo");
-        assert!(matches!(read, Reading::Unreadable(_)));
+        let root = Root::new(directory.path());
+        assert!(matches!(root.read("fifo"), Reading::Unreadable(_)));
+        let number = root.numbers("").get("fifo");
+        assert!(matches!(number, Reading::Unreadable(_)));
     }
 }

@@ -32,7 +32,8 @@ pub struct NetStats {
 
 impl NetStats {
     pub(super) fn read(root: &Root, interface: &str) -> Reading<Self> {
-        let number = |name| root.number(&format!("{INTERFACES}/{interface}/statistics/{name}"));
+        let numbers = root.numbers(&format!("{INTERFACES}/{interface}/statistics"));
+        let number = |name| numbers.get(name);
         let stats = Self {
             rx_bytes: number("tx_bytes"),
             rx_packets: number("tx_packets"),

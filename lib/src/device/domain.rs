@@ -1,6 +1,5 @@
 //! Domains, as the store shows them.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -113,8 +112,12 @@ impl DeviceModel {
 }
 
 impl Domain {
-    /// Reads one domain; `device_models` are those found for it.
-    pub(crate) fn read(nodes: &dyn Nodes, id: DomId, device_models: Vec<DeviceModel>) -> Self {
+    /// Reads one domain; there may be device models in `servers`.
+    pub(crate) fn read<'a>(
+        nodes: &dyn Nodes,
+        id: DomId,
+        servers: impl IntoIterator<Item = &'a DomId>,
+    ) -> Self {
         let remarks = Notes::default();
         let home = Folder::new(nodes, &remarks, StorePath::home(id));
         let vm = vm_path(&home);
@@ -142,7 +145,7 @@ impl Domain {
             vcpus: vcpus(&home),
             tty: home.text("console/tty"),
             store_ring: store_ring(&home),
-            device_models,
+            device_models: device_models(nodes, &remarks, servers, id),
             started: vm_key("start_time", seconds),
             shutdown_request: home.text("control/shutdown").map_empty_to_missing(),
             has_run: has_run(&home),
@@ -189,35 +192,24 @@ impl Reading<Text> {
     }
 }
 
-/// Every device model of the host, by the domain that it serves.
-pub(crate) fn device_models(
+/// The device models of a domain, one in each of `servers` at most.
+fn device_models<'a>(
     nodes: &dyn Nodes,
-    domains: impl IntoIterator<Item = DomId>,
-) -> BTreeMap<DomId, Vec<DeviceModel>> {
-    let remarks = Notes::default();
-    let mut found: BTreeMap<DomId, Vec<DeviceModel>> = BTreeMap::new();
-    for domain in domains {
-        let home = Folder::new(nodes, &remarks, StorePath::home(domain));
-        let Some(models) = home.inside("device-model") else {
-            continue;
-        };
-        let Reading::Known(names) = models.names() else {
-            continue;
-        };
-        for name in names {
-            let (Ok(served), Some(model)) = (DomId::parse(&name), models.inside(&name)) else {
-                continue;
-            };
-            if let Ok(path) = model.path().child("state") {
-                found.entry(served).or_default().push(DeviceModel {
-                    domain,
-                    path,
-                    state: model.text("state"),
-                });
-            }
-        }
-    }
-    found
+    remarks: &Notes,
+    servers: impl IntoIterator<Item = &'a DomId>,
+    id: DomId,
+) -> Vec<DeviceModel> {
+    let model = |server: &DomId| {
+        let home = Folder::new(nodes, remarks, StorePath::home(*server));
+        let model = home.inside(&format!("device-model/{id}"))?;
+        model.presence().known()?;
+        Some(DeviceModel {
+            domain: *server,
+            path: model.path().child("state").ok()?,
+            state: model.text("state"),
+        })
+    };
+    servers.into_iter().filter_map(model).collect()
 }
 
 /// The key `vm`; some toolstacks write it without the leading slash.
@@ -300,15 +292,15 @@ fn has_run(home: &Folder<'_>) -> bool {
     const FILLED: [&str; 3] = ["attr", "drivers", "data"];
     SAID.iter()
         .any(|key| matches!(home.bytes(key), Reading::Known(value) if !value.is_empty()))
-        || FILLED.iter().any(|key| {
-            home.inside(key).is_some_and(
-                |folder| matches!(folder.names(), Reading::Known(names) if !names.is_empty()),
-            )
-        })
+        || FILLED
+            .iter()
+            .any(|key| home.inside(key).is_some_and(|folder| folder.is_filled()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn domain(keys: &[(&str, &str)]) -> Domain {
@@ -316,12 +308,7 @@ mod tests {
             .iter()
             .map(|(path, value)| (StorePath::parse(path).unwrap(), value.as_bytes().to_vec()))
             .collect();
-        let models = device_models(&map, [DomId(0), DomId(7)]);
-        Domain::read(
-            &map,
-            DomId(7),
-            models.get(&DomId(7)).cloned().unwrap_or_default(),
-        )
+        Domain::read(&map, DomId(7), &[DomId(0), DomId(7)])
     }
 
     #[test]

@@ -128,6 +128,12 @@ pub struct DeviceHistory {
 }
 
 impl DeviceHistory {
+    /// Notes what both ends show now.
+    fn observe(&mut self, device: &Device, now: Moment, is_start: bool) {
+        self.front.observe(device.front_seen(), now, is_start);
+        self.back.observe(device.back_seen(), now, is_start);
+    }
+
     /// How long both ends have been as they are: since the later of their last changes.
     pub fn age(&self, now: Moment) -> Option<Age> {
         let ages = [self.front.age(now), self.back.age(now)];
@@ -159,26 +165,44 @@ impl History {
         for domain in host.domains.values() {
             self.observe_domain(domain, now);
         }
-        for device in host.devices.values() {
-            self.observe_device(device, now);
+        // New ones are put in together, and then all are walked through once: at the beginning they are thousands.
+        let ids = host.devices.keys();
+        let mut new: BTreeMap<DeviceId, DeviceHistory> = ids
+            .filter(|id| !self.devices.contains_key(id))
+            .map(|id| (id.clone(), DeviceHistory::default()))
+            .collect();
+        self.devices.append(&mut new);
+        for (history, device) in self.devices.values_mut().zip(host.devices.values()) {
+            history.observe(device, now, !self.has_begun);
+            if device.has_frontend_moved() {
+                Self::note_run(&mut self.domains, device, now, self.has_begun);
+            }
         }
         self.has_begun = true;
     }
 
     /// Notes one device as it is now.
     pub fn observe_device(&mut self, device: &Device, now: Moment) {
-        let is_start = !self.has_begun;
         let history = self.devices.entry(device.id.clone()).or_default();
-        history.front.observe(device.front_seen(), now, is_start);
-        history.back.observe(device.back_seen(), now, is_start);
+        history.observe(device, now, !self.has_begun);
+        if device.has_frontend_moved() {
+            Self::note_run(&mut self.domains, device, now, self.has_begun);
+        }
+    }
+
+    /// Notes that the kernel of a device's domain runs.
+    fn note_run(
+        domains: &mut BTreeMap<DomId, DomainHistory>,
+        device: &Device,
+        now: Moment,
+        is_exact: bool,
+    ) {
         let run = LogEntry {
             seen: Seen::Stateless,
             since: now,
-            is_exact: self.has_begun,
+            is_exact,
         };
-        if device.has_frontend_moved()
-            && let Some(domain) = self.domains.get_mut(&device.id.domain())
-        {
+        if let Some(domain) = domains.get_mut(&device.id.domain()) {
             domain.run.get_or_insert(run);
         }
     }

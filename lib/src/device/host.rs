@@ -2,15 +2,15 @@
 
 mod discover;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::class::{Class, Handshake};
-use super::domain::{self, Domain};
+use super::domain::Domain;
 use super::ends::{Backend, Frontend, Seen, ToolstackEntry};
 use super::id::{BackendPlace, Concern, DeviceId};
-use super::nodes::{Folder, Nodes, Note, Notes, Spot};
-use super::parallel::map_all;
+use super::nodes::{Folder, Nodes, Note, Notes, Spot, map_nodes};
 use super::reading::Reading;
 use super::roles::Roles;
 use super::state::XenbusState;
@@ -18,8 +18,8 @@ use super::vbd::VbdNumber;
 use crate::id::DomId;
 use crate::path::StorePath;
 use discover::{
-    Backends, backends_for, claims_for, entries_of, frontends_of, has_entries, is_managed,
-    numbers_below, serves, serving_domain,
+    backends_for, claims_for, entries_of, frontends_of, has_entries, is_managed, numbers_below,
+    places, serves, serving_domain,
 };
 
 /// Everything at one moment.
@@ -71,67 +71,48 @@ impl Host {
         }
     }
 
+    /// Takes over the domains, and their names, that were known before and were not read yet.
+    pub fn keep_names(&mut self, before: &Self) {
+        for (id, known) in &before.domains {
+            match self.domains.entry(*id) {
+                Entry::Vacant(place) => drop(place.insert(Arc::clone(known))),
+                Entry::Occupied(mut place) if place.get().name == Reading::Denied => {
+                    Arc::make_mut(place.get_mut()).name = known.name.clone();
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+        self.roles.control = self.roles.control.or(before.roles.control);
+    }
+
     /// Reads everything.
     pub fn read(nodes: &dyn Nodes) -> Self {
-        let mut domids = numbers_below(nodes, "/local/domain");
-        let homes = domids.clone();
+        let homes = numbers_below(nodes, "/local/domain");
         let managed = numbers_below(nodes, "/libxl");
-        let mut ids = BTreeSet::new();
-        let mut backends = Backends::default();
-        for home in &homes {
-            frontends_of(nodes, *home, &mut ids);
-            backends.add(nodes, *home);
+        let is_server = |home: &DomId| serves(nodes, *home);
+        let servers: BTreeSet<DomId> = homes.iter().copied().filter(is_server).collect();
+        let places = places(nodes, &homes, &managed, &servers);
+        // Domain by domain, so that what belongs together is read together.
+        let read = map_nodes(nodes, &places, |nodes, place| {
+            let devices: Vec<_> = place
+                .devices(nodes)
+                .into_iter()
+                .map(|(id, claims)| (id.clone(), Arc::new(Device::join(nodes, &id, &claims))))
+                .collect();
+            let domain = (place.is_certain() || !devices.is_empty())
+                .then(|| Arc::new(Domain::read(nodes, place.domain, &servers)));
+            (domain, devices)
+        });
+        let (mut domains, mut devices) = (Vec::with_capacity(read.len()), Vec::new());
+        for (domain, of_domain) in read {
+            domains.extend(domain.map(|domain| (domain.id, domain)));
+            devices.extend(of_domain);
         }
-        for domain in &managed {
-            entries_of(nodes, *domain, &mut ids);
-        }
-        ids.extend(backends.0.keys().cloned());
-        domids.extend(managed.iter().copied());
-        domids.extend(ids.iter().map(DeviceId::domain));
-        let servers: BTreeSet<DomId> = homes
-            .iter()
-            .copied()
-            .filter(|home| serves(nodes, *home))
-            .collect();
-        let mut models = domain::device_models(nodes, servers.iter().copied());
-        let domids: Vec<_> = domids
-            .into_iter()
-            .map(|id| (id, models.remove(&id).unwrap_or_default()))
-            .collect();
-        let ids: Vec<_> = ids
-            .into_iter()
-            .map(|id| {
-                let claims = backends.0.remove(&id).unwrap_or_default();
-                (id, claims)
-            })
-            .collect();
-        let (domains, devices) = match nodes.shared() {
-            Some(nodes) => (
-                map_all(&domids, |(id, models)| {
-                    Domain::read(nodes, *id, models.clone())
-                }),
-                map_all(&ids, |(id, claims)| Device::join(nodes, id, claims)),
-            ),
-            None => (
-                domids
-                    .into_iter()
-                    .map(|(id, models)| Domain::read(nodes, id, models))
-                    .collect(),
-                ids.iter()
-                    .map(|(id, claims)| Device::join(nodes, id, claims))
-                    .collect(),
-            ),
-        };
         Self {
             roles: Roles::read(nodes, homes.iter().copied()),
-            domains: domains
-                .into_iter()
-                .map(|domain| (domain.id, Arc::new(domain)))
-                .collect(),
-            devices: devices
-                .into_iter()
-                .map(|device| (device.id.clone(), Arc::new(device)))
-                .collect(),
+            // They come in their order: made at once.
+            domains: domains.into_iter().collect(),
+            devices: devices.into_iter().collect(),
             has_toolstack: !managed.is_empty(),
             servers,
         }
@@ -222,10 +203,8 @@ impl Host {
 
     /// Reads one domain again.
     pub fn refresh_domain(&mut self, nodes: &dyn Nodes, id: DomId) {
-        let mut models = domain::device_models(nodes, self.servers.iter().copied());
-        let models = models.remove(&id).unwrap_or_default();
-        self.domains
-            .insert(id, Arc::new(Domain::read(nodes, id, models)));
+        let domain = Domain::read(nodes, id, &self.servers);
+        self.domains.insert(id, Arc::new(domain));
     }
 
     /// The devices of one frontend domain.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
+use super::parallel::map_all;
 use super::reading::{self, BadValue, Reading, Text};
 use super::sources::{names_of, value_of};
 use crate::mirror::Branch;
@@ -26,6 +27,18 @@ pub trait Nodes {
     /// The node at `path` with all below it, if the tree is one of those in which that saves the search for each.
     fn branch(&self, _path: &StorePath) -> Option<&Branch> {
         None
+    }
+}
+
+/// What `each` makes of all of them, on all processors if the tree can be read by several threads.
+pub(super) fn map_nodes<'a, T: Sync, R: Send>(
+    nodes: &'a dyn Nodes,
+    things: &[T],
+    each: impl Fn(&'a dyn Nodes, &T) -> R + Sync,
+) -> Vec<R> {
+    match nodes.shared() {
+        Some(nodes) => map_all(things, |thing| each(nodes, thing)),
+        None => things.iter().map(|thing| each(nodes, thing)).collect(),
     }
 }
 
@@ -111,6 +124,25 @@ impl<'a> Spot<'a> {
         paths.map(|path| Self { path, branch: None }).collect()
     }
 
+    /// The node at a relative path below it, if it is there and may be read.
+    pub(crate) fn inside(&self, nodes: &'a dyn Nodes, below: &str) -> Option<Self> {
+        let spot = match self.branch {
+            Some(branch) => {
+                let branch = branch.find(below).ok()?;
+                Self {
+                    path: branch.node().path.clone(),
+                    branch: Some(branch),
+                }
+            }
+            None => Self::new(nodes, self.path.join(below).ok()?),
+        };
+        let value = match spot.branch {
+            Some(branch) => value_of(branch.node()),
+            None => nodes.value(&spot.path),
+        };
+        value.known().is_some().then_some(spot)
+    }
+
     /// The value of a node at a relative path below it.
     pub(crate) fn bytes(&self, nodes: &'a dyn Nodes, key: &str) -> Reading<Cow<'a, [u8]>> {
         if let Some(branch) = self.branch {
@@ -169,6 +201,14 @@ impl<'a> Folder<'a> {
             Some(branch) => names_of(branch),
             None => self.nodes.children(&self.spot.path),
         }
+    }
+
+    /// Whether there is anything in it, known or not.
+    pub(crate) fn is_filled(&self) -> bool {
+        if self.spot.branch.is_some_and(|branch| branch.node().more) {
+            return true;
+        }
+        matches!(self.names(), Reading::Known(names) if !names.is_empty())
     }
 
     /// The folder at a relative path; `None` if that is too long to exist.

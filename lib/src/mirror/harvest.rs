@@ -25,20 +25,43 @@ pub(super) struct Harvest<'a> {
     roots: usize,
     /// Those whose children do not fit into one answer.
     long: Vec<usize>,
+    /// Nodes of what was put together.
+    nodes: usize,
     /// Why what the store said makes no sense.
     broken: Option<Error>,
     scratch: String,
 }
 
-struct Item {
-    node: Arc<Mirrored>,
-    plan: Plan,
+/// What was read.
+pub(super) struct Crop {
+    /// Of each root, `None` if it is not there.
+    pub(super) branches: Vec<Option<Branch>>,
+    /// How many nodes that is, if somebody has counted them.
+    pub(super) nodes: Option<usize>,
+    /// What is left of the reading: to take it apart takes its time, so it is dropped when nobody waits any more.
+    pub(super) _husks: Vec<Item>,
+}
+
+pub(super) struct Item {
+    state: State,
+    /// The one of which it is a child; a root's is its own.
+    above: u32,
     children: Range<u32>,
+    /// Children of which something is still to come.
+    unripe: u32,
     /// Answers that are still to come.
     missing: u8,
     is_gone: bool,
     /// Whether its names could be listed or a value was read: it is certainly there.
     is_seen: bool,
+}
+
+enum State {
+    /// Something of it or of what lies below it is still to come.
+    Open(Arc<Mirrored>, Plan),
+    /// It is complete with all below it, unless that became part of something larger; nothing if it is gone. What is
+    /// complete is put together at once: while the store works, and while it is in the processor's cache.
+    Ripe(Option<Branch>),
 }
 
 /// Which item's, and what.
@@ -61,16 +84,18 @@ impl<'a> Harvest<'a> {
             waiting: Vec::new(),
             roots: roots.len(),
             long: Vec::new(),
+            nodes: 0,
             broken: None,
             scratch: String::new(),
         };
-        for root in roots {
+        for (index, root) in roots.iter().enumerate() {
             let mut plan = plan.at(root);
             if plan.want == Want::Nothing {
                 // A root is always read.
                 plan = Plan::new(Want::Both, plan.below);
             }
-            harvest.items.push(Item::new(root.clone(), plan, options));
+            let item = Item::new(root.clone(), plan, place(index), options);
+            harvest.items.push(item);
         }
         harvest.waiting.push(0..roots.len());
         harvest
@@ -111,13 +136,15 @@ impl<'a> Harvest<'a> {
                 continue;
             };
             let item = &self.items[index];
-            let path = item.node.path.as_bytes();
-            // Nodes are bounded, see the mirror's options.
-            let tag = |part| (u32::try_from(index).unwrap_or(u32::MAX), part);
-            if item.plan.want != Want::Value {
+            let State::Open(node, plan) = &item.state else {
+                continue;
+            };
+            let path = node.path.as_bytes();
+            let tag = |part| (place(index), part);
+            if plan.want != Want::Value {
                 burst.ask(Op::DIRECTORY, path, tag(Part::Names));
             }
-            if item.plan.want != Want::Names {
+            if plan.want != Want::Names {
                 burst.ask(Op::READ, path, tag(Part::Value));
             }
             if self.options.perms {
@@ -129,9 +156,11 @@ impl<'a> Harvest<'a> {
 
     fn take(&mut self, index: usize, part: Part, answer: std::result::Result<&[u8], Errno>) {
         let item = &mut self.items[index];
-        item.missing -= 1;
+        let State::Open(node, _) = &mut item.state else {
+            return;
+        };
         // Nobody else has it before it is complete.
-        let Some(node) = Arc::get_mut(&mut item.node) else {
+        let Some(node) = Arc::get_mut(node) else {
             return;
         };
         match (part, answer) {
@@ -161,16 +190,53 @@ impl<'a> Harvest<'a> {
                     (ErrorKind::Denied, Part::Perms) => node.perms = Field::Denied,
                     (ErrorKind::Denied, Part::Names) => node.listed = false,
                     // A list too long for one message: asked for in parts.
-                    (ErrorKind::TooLong, Part::Names) => self.long.push(index),
+                    (ErrorKind::TooLong, Part::Names) => {
+                        self.long.push(index);
+                        return;
+                    }
                     _ => self.broken = Some(error),
                 }
             }
+        }
+        self.items[index].missing -= 1;
+        self.ripen(index);
+    }
+
+    /// Puts it together if it is complete, and what becomes complete by that.
+    fn ripen(&mut self, mut index: usize) {
+        loop {
+            let item = &mut self.items[index];
+            if item.missing > 0 || item.unripe > 0 {
+                return;
+            }
+            let State::Open(node, _) = std::mem::replace(&mut item.state, State::Ripe(None)) else {
+                return;
+            };
+            let above = item.above as usize;
+            let is_gone = item.is_gone;
+            let children = item.children.start as usize..item.children.end as usize;
+            let below = self.items[children].iter_mut().filter_map(Item::pick);
+            let below: Vec<Branch> = below.collect();
+            if is_gone {
+                self.nodes -= below.iter().map(Branch::len).sum::<usize>();
+            } else {
+                self.nodes += 1;
+                self.items[index].state = State::Ripe(Some(Branch::new(node, below)));
+            }
+            if above == index {
+                return;
+            }
+            self.items[above].unripe -= 1;
+            index = above;
         }
     }
 
     /// Takes the names of children, each with a NUL behind it.
     fn expect(&mut self, index: usize, names: &[u8]) {
-        let above = Arc::clone(&self.items[index].node);
+        let State::Open(above, plan) = &self.items[index].state else {
+            return;
+        };
+        let (above, plan) = (Arc::clone(above), *plan);
         let Some(list) = names
             .strip_suffix(b"\0")
             .and_then(|list| str::from_utf8(list).ok())
@@ -180,7 +246,7 @@ impl<'a> Harvest<'a> {
         };
         let is_root = above.path.is_root();
         let mut sorted: Vec<(&str, Plan)> = Vec::new();
-        let plan = self.items[index].plan;
+        let mut is_more = false;
         for name in list.split('\0') {
             if !is_name(name.as_bytes()) {
                 self.broken = Some(strange(&above.path, name.as_bytes()));
@@ -190,7 +256,9 @@ impl<'a> Harvest<'a> {
                 continue;
             }
             let plan = (plan.below)(name);
-            if plan.want != Want::Nothing {
+            if plan.want == Want::Nothing {
+                is_more = true;
+            } else {
                 sorted.push((name, plan));
             }
         }
@@ -201,29 +269,35 @@ impl<'a> Harvest<'a> {
         let first = self.items.len();
         for (name, plan) in sorted {
             // A path that is too long for a request cannot be read.
-            let Some(path) = above.path.with_name(name, &mut self.scratch) else {
-                continue;
-            };
-            if self
-                .options
-                .filter
-                .as_ref()
-                .is_none_or(|wanted| wanted(&path))
-            {
-                self.items.push(Item::new(path, plan, self.options));
+            let filter = self.options.filter.as_ref();
+            match above.path.with_name(name, &mut self.scratch) {
+                Some(path) if filter.is_none_or(|wanted| wanted(&path)) => {
+                    let item = Item::new(path, plan, place(index), self.options);
+                    self.items.push(item);
+                }
+                _ => is_more = true,
             }
         }
         let end = self.items.len();
         drop(above);
-        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
-        self.items[index].children = place(first)..place(end);
+        let item = &mut self.items[index];
+        if let State::Open(node, _) = &mut item.state
+            && let Some(node) = Arc::get_mut(node)
+        {
+            node.more = is_more;
+        }
+        item.children = place(first)..place(end);
+        item.unripe = place(end - first);
         if first < end {
             self.waiting.push(first..end);
         }
     }
 
     fn list_long(&mut self, index: usize, client: &Client) -> Result<()> {
-        let path = self.items[index].node.path.clone();
+        let State::Open(node, _) = &self.items[index].state else {
+            return Ok(());
+        };
+        let path = node.path.clone();
         match client.directory(&path) {
             Ok(names) => {
                 let mut list = names.join("\0");
@@ -235,12 +309,16 @@ impl<'a> Harvest<'a> {
             }
             Err(error) if error.is_not_found() => self.items[index].is_gone = true,
             Err(error) if error.kind() == ErrorKind::Denied => {
-                if let Some(node) = Arc::get_mut(&mut self.items[index].node) {
+                if let State::Open(node, _) = &mut self.items[index].state
+                    && let Some(node) = Arc::get_mut(node)
+                {
                     node.listed = false;
                 }
             }
             Err(error) => return Err(error),
         }
+        self.items[index].missing -= 1;
+        self.ripen(index);
         Ok(())
     }
 
@@ -249,23 +327,14 @@ impl<'a> Harvest<'a> {
         self.items[root].is_gone || self.items[root].is_seen
     }
 
-    /// What was read of each root; `None` if it is not there.
-    pub(super) fn into_branches(mut self) -> Vec<Option<Branch>> {
-        (0..self.roots).map(|root| self.branch(root)).collect()
-    }
-
-    fn branch(&mut self, index: usize) -> Option<Branch> {
-        let item = &mut self.items[index];
-        if item.is_gone {
-            return None;
+    /// What was read.
+    pub(super) fn into_crop(mut self) -> Crop {
+        let roots = self.items[..self.roots].iter_mut();
+        Crop {
+            branches: roots.map(Item::pick).collect(),
+            nodes: Some(self.nodes),
+            _husks: self.items,
         }
-        let node = Arc::clone(&item.node);
-        let children = item.children.start as usize..item.children.end as usize;
-        let mut below = Vec::with_capacity(children.len());
-        for child in children {
-            below.extend(self.branch(child));
-        }
-        Some(Branch::new(node, below))
     }
 
     /// The first root with what is known so far. Of nodes that were not read yet nothing is known but that they are
@@ -276,42 +345,61 @@ impl<'a> Harvest<'a> {
 
     fn part(&self, index: usize) -> Option<Branch> {
         let item = self.items.get(index)?;
-        if item.is_gone {
-            return None;
-        }
+        let node = match &item.state {
+            State::Ripe(branch) => return branch.clone(),
+            State::Open(..) if item.is_gone => return None,
+            State::Open(node, _) => node,
+        };
         if item.missing > 0 {
             let node = Mirrored {
-                path: item.node.path.clone(),
+                path: node.path.clone(),
                 value: Field::Denied,
                 perms: Field::Unasked,
                 listed: false,
+                more: false,
             };
             return Some(Branch::new(Arc::new(node), Vec::new()));
         }
         let below = (item.children.start..item.children.end)
             .filter_map(|child| self.part(child as usize))
             .collect();
-        Some(Branch::new(Arc::clone(&item.node), below))
+        Some(Branch::new(Arc::clone(node), below))
     }
 }
 
 impl Item {
-    fn new(path: StorePath, plan: Plan, options: &MirrorOptions) -> Self {
+    fn new(path: StorePath, plan: Plan, above: u32, options: &MirrorOptions) -> Self {
         let parts = if plan.want == Want::Both { 2 } else { 1 };
+        let node = Mirrored {
+            path,
+            value: Field::Unasked,
+            perms: Field::Unasked,
+            listed: true,
+            more: false,
+        };
         Self {
-            node: Arc::new(Mirrored {
-                path,
-                value: Field::Unasked,
-                perms: Field::Unasked,
-                listed: true,
-            }),
-            plan,
+            state: State::Open(Arc::new(node), plan),
+            above,
             children: 0..0,
+            unripe: 0,
             missing: parts + u8::from(options.perms),
             is_gone: false,
             is_seen: false,
         }
     }
+
+    /// Takes what it was put together to.
+    fn pick(&mut self) -> Option<Branch> {
+        match &mut self.state {
+            State::Ripe(branch) => branch.take(),
+            State::Open(..) => None,
+        }
+    }
+}
+
+/// A place in the list; nodes are bounded, see the mirror's options.
+fn place(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 impl Part {

@@ -1,6 +1,6 @@
 //! What a mirror and its thread share: the copy, how true it is, and who wants to know of changes.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use super::subscription::{MirrorEvent, Queue, Subscription};
@@ -9,12 +9,13 @@ use super::view::{MirrorStatus, View};
 use crate::error::{Error, Result};
 use crate::path::StorePath;
 use crate::watch::Bell;
+use crate::watch::waiters::Waiters;
 use crate::wire::Op;
 
 /// What a mirror and its thread share.
 pub(super) struct Shared {
     state: Mutex<State>,
-    changed: Condvar,
+    changed: Waiters,
     /// Rung for what happens until everything was read once.
     first: Option<Bell>,
 }
@@ -48,7 +49,7 @@ impl Shared {
                 stopping: false,
                 subscribers: Vec::new(),
             }),
-            changed: Condvar::new(),
+            changed: Waiters::default(),
         }
     }
 
@@ -79,16 +80,16 @@ impl Shared {
             if state.stale_since.is_none() {
                 return Ok(());
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Error::TimedOut {
-                    op: Op::WATCH,
-                    path: top.to_string(),
-                    after: start.elapsed(),
-                });
+            match self.changed.wait(state, Some(deadline)) {
+                Some(guard) => state = guard,
+                None => {
+                    return Err(Error::TimedOut {
+                        op: Op::WATCH,
+                        path: top.to_string(),
+                        after: start.elapsed(),
+                    });
+                }
             }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -110,7 +111,7 @@ impl Shared {
             what(&mut state);
             is_first
         };
-        self.changed.notify_all();
+        self.changed.wake();
         if let Some(bell) = self.first.as_ref().filter(|_| is_first) {
             bell.ring();
         }
@@ -150,10 +151,16 @@ impl State {
         }
     }
 
-    pub(super) fn replace(&mut self, root: &StorePath, fresh: Option<Branch>) {
+    /// `nodes` is how many `fresh` has, if that is known and it is the only one.
+    pub(super) fn replace(
+        &mut self,
+        root: &StorePath,
+        fresh: Option<Branch>,
+        nodes: Option<usize>,
+    ) {
         let subscribers = &mut self.subscribers;
         if subscribers.is_empty() && root == self.nodes.top() {
-            self.nodes.show(fresh);
+            self.nodes.show(fresh, nodes);
             return;
         }
         self.nodes

@@ -1,11 +1,11 @@
 //! The thread that keeps a mirror true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::MirrorOptions;
-use super::harvest::{Harvest, Tag};
+use super::harvest::{Crop, Harvest, Tag};
 use super::shared::Shared;
 use super::subscription::MirrorEvent;
 use super::tree::Branch;
@@ -19,8 +19,10 @@ use crate::watch::{Bell, Watch, WatchEvent};
 /// How long after a failed reading the next is tried; doubled each time up to the second.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// How often what was read so far is shown, while everything is read for the first time.
+/// Least time between two parts that are shown while everything is read for the first time.
 const SHOW: Duration = Duration::from_millis(200);
+/// And so many times as long as the last of them took, so that they do not hold up the reading.
+const SHOW_REST: u32 = 16;
 
 /// The thread's side.
 pub(super) struct Sync {
@@ -96,10 +98,14 @@ impl Sync {
             match event {
                 WatchEvent::Changed(path) => {
                     events += 1;
-                    if let Some(root) = self.root_of(&path) {
-                        self.dirty.insert(root);
-                    } else if self.options.tell_all {
-                        self.shared.lock().tell_all(&MirrorEvent::Outside(path));
+                    match self.reach(&path) {
+                        Reach::Inside(root) => drop(self.dirty.insert(root)),
+                        Reach::Outside(above) => {
+                            self.dirty.extend(above);
+                            if self.options.tell_all {
+                                self.shared.lock().tell_all(&MirrorEvent::Outside(path));
+                            }
+                        }
                     }
                 }
                 WatchEvent::Lost => (self.lost, self.burst) = (true, None),
@@ -124,28 +130,35 @@ impl Sync {
         Ok(())
     }
 
-    /// Where to read again because of an event at `path`: the highest node on the way to it that the copy lacks, or
-    /// the node itself; `None` if it is not mirrored.
-    fn root_of(&self, path: &StorePath) -> Option<StorePath> {
+    /// Where an event at `path` is.
+    fn reach(&self, path: &StorePath) -> Reach {
         let top = self.watch.path();
         if !path.is_within(top) {
-            return None;
+            return Reach::Outside(None);
         }
         let state = self.shared.lock();
         let mut root = path.clone();
-        loop {
-            if root == *top {
-                return Some(root);
-            }
+        let mut is_covered = true;
+        while root != *top {
             // Where the parent is in the copy, the filter let all above pass.
-            if !self.options.covers(&root) {
-                return None;
-            }
-            let parent = root.parent()?;
-            if state.nodes.get(&parent).is_some() {
-                return Some(root);
+            is_covered = self.options.covers(&root);
+            let Some(parent) = root.parent() else {
+                break;
+            };
+            if let Some(above) = state.nodes.get(&parent) {
+                if is_covered {
+                    return Reach::Inside(root);
+                }
+                let above = above.node();
+                let is_news = above.listed && !above.more && self.options.lists(&parent);
+                return Reach::Outside(is_news.then_some(parent));
             }
             root = parent;
+        }
+        if is_covered {
+            Reach::Inside(root)
+        } else {
+            Reach::Outside(None)
         }
     }
 
@@ -161,14 +174,14 @@ impl Sync {
         if roots.is_empty() {
             return Ok(());
         }
-        let Some(fresh) = self.read(&roots)? else {
+        let Some(crop) = self.read(&roots)? else {
             return Ok(());
         };
         let (top, most) = (self.watch.path(), self.options.nodes_max);
         let mut size = 0;
         self.shared.change(|state| {
-            for (root, fresh) in roots.iter().zip(fresh) {
-                state.replace(root, fresh);
+            for (root, fresh) in roots.iter().zip(crop.branches) {
+                state.replace(root, fresh, crop.nodes);
             }
             state.found = None;
             if roots[0] == *top {
@@ -188,7 +201,7 @@ impl Sync {
     }
 
     /// Reads these subtrees; `None` if the mirror is to end.
-    fn read(&mut self, roots: &[StorePath]) -> Result<Option<Vec<Option<Branch>>>> {
+    fn read(&mut self, roots: &[StorePath]) -> Result<Option<Crop>> {
         let mut burst = match self.burst.take() {
             Some(burst) if !burst.is_lost() => burst,
             _ => match Burst::open(self.client.shared())? {
@@ -198,8 +211,8 @@ impl Sync {
         };
         let mut harvest = Harvest::new(roots, &self.options);
         // Only the first reading takes so long that somebody waits for parts of it.
-        let is_first = self.shared.lock().nodes.root().is_none();
-        let mut shown = Instant::now();
+        let shows = self.options.parts && self.shared.lock().scans == 0;
+        let mut rest = Rest::default();
         while harvest.turn(&mut burst, &self.client)? {
             if harvest.found() > self.options.nodes_max {
                 return Err(self.too_large());
@@ -207,13 +220,14 @@ impl Sync {
             if self.shared.lock().stopping {
                 return Ok(None);
             }
-            if is_first && shown.elapsed() >= SHOW {
+            if shows && rest.is_over() {
+                let begin = Instant::now();
                 let part = harvest.so_far();
                 self.shared.change(|state| {
-                    state.nodes.show(part);
+                    state.nodes.show(part, None);
                     state.found = Some(harvest.found());
                 });
-                shown = Instant::now();
+                rest = Rest::after(begin.elapsed());
             }
         }
         if harvest.found() > self.options.nodes_max {
@@ -223,17 +237,17 @@ impl Sync {
         let doubtful: Vec<usize> = (0..roots.len())
             .filter(|root| !harvest.is_certain(*root))
             .collect();
-        let mut fresh = harvest.into_branches();
+        let mut crop = harvest.into_crop();
         for root in doubtful {
             if !self.is_there(&roots[root])? {
-                fresh[root] = None;
+                (crop.branches[root], crop.nodes) = (None, None);
             }
         }
-        Ok(Some(fresh))
+        Ok(Some(crop))
     }
 
     /// The same on a transport that takes one request at a time.
-    fn walk(&self, roots: &[StorePath]) -> Result<Option<Vec<Option<Branch>>>> {
+    fn walk(&self, roots: &[StorePath]) -> Result<Option<Crop>> {
         let options = WalkOptions {
             perms: self.options.perms,
             filter: self.options.filter.clone(),
@@ -243,6 +257,8 @@ impl Sync {
         let mut walk = Walk::over(&self.client, roots, options);
         let mut read = 0;
         let mut fresh: Vec<Vec<Mirrored>> = roots.iter().map(|_| Vec::new()).collect();
+        // Children that were listed and did not come.
+        let mut missing: BTreeMap<StorePath, usize> = BTreeMap::new();
         let mut place = 0;
         while let Some(found) = walk.step()? {
             let Found::Node(node) = found else {
@@ -255,6 +271,12 @@ impl Sync {
             while !node.path.is_within(&roots[place]) {
                 place += 1;
             }
+            if let Some(count) = node.path.parent().and_then(|at| missing.get_mut(&at)) {
+                *count = count.saturating_sub(1);
+            }
+            if let Some(count) = node.children.known() {
+                missing.insert(node.path.clone(), *count);
+            }
             let is_seen = node.children.known().is_some() || node.value.known().is_some();
             if node.path != roots[place] || is_seen || self.is_there(&node.path)? {
                 fresh[place].push(node.into());
@@ -263,7 +285,14 @@ impl Sync {
                 return Ok(None);
             }
         }
-        Ok(Some(fresh.into_iter().map(Branch::grow).collect()))
+        for node in fresh.iter_mut().flatten() {
+            node.more = missing.get(&node.path).is_some_and(|count| *count > 0);
+        }
+        Ok(Some(Crop {
+            branches: fresh.into_iter().map(Branch::grow).collect(),
+            nodes: None,
+            _husks: Vec::new(),
+        }))
     }
 
     /// Whether a node that an event named, and that may not be read, is really there: EACCES does not prove it.
@@ -288,6 +317,39 @@ impl Sync {
             what: format!("mirror of {}", self.watch.path()),
             reason: format!("there are more than {} nodes", self.options.nodes_max),
         }
+    }
+}
+
+/// Where something has happened.
+enum Reach {
+    /// In the copy: to be read again from here on, the node itself or the highest on the way to it that the copy lacks.
+    Inside(StorePath),
+    /// Outside. Given is the node that was without children outside of the copy until now, to be looked at again.
+    Outside(Option<StorePath>),
+}
+
+/// The time between two parts.
+struct Rest {
+    since: Instant,
+    time: Duration,
+}
+
+impl Rest {
+    fn after(cost: Duration) -> Self {
+        Self {
+            since: Instant::now(),
+            time: SHOW.max(cost * SHOW_REST),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.since.elapsed() >= self.time
+    }
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self::after(Duration::ZERO)
     }
 }
 

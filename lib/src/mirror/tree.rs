@@ -10,8 +10,10 @@ use crate::path::StorePath;
 #[derive(Clone, Debug)]
 pub struct Branch {
     node: Arc<Mirrored>,
+    /// The beginning of its name: a search among many need not look at the paths, each somewhere else in memory.
+    start: Start,
     /// Where its name begins in its path.
-    name_at: usize,
+    name_at: u16,
     /// Sorted by name.
     below: Vec<Branch>,
 }
@@ -21,8 +23,10 @@ impl Branch {
     pub(super) fn new(node: Arc<Mirrored>, below: Vec<Self>) -> Self {
         let name_at = node.path.name_at();
         Self {
+            start: Start::of(&node.path.as_str()[name_at..]),
+            // Paths are far shorter.
+            name_at: u16::try_from(name_at).unwrap_or(u16::MAX),
             node,
-            name_at,
             below,
         }
     }
@@ -61,7 +65,7 @@ impl Branch {
 
     /// Its name; empty for the root.
     pub fn name(&self) -> &str {
-        &self.node.path.as_str()[self.name_at..]
+        &self.node.path.as_str()[usize::from(self.name_at)..]
     }
 
     /// The nodes directly below it, sorted by name.
@@ -75,8 +79,16 @@ impl Branch {
     }
 
     fn place(&self, name: &str) -> Result<usize, usize> {
-        self.below
-            .binary_search_by(|branch| branch.name().cmp(name))
+        let start = Start::of(name);
+        self.below.binary_search_by(|branch| {
+            let by_start = branch.start.cmp(&start);
+            // Names hold no NUL: equal starts of short names are equal names.
+            if by_start.is_ne() || start.is_whole() {
+                by_start
+            } else {
+                branch.name().cmp(name)
+            }
+        })
     }
 
     /// The node at a relative path below it; else the last one on the way that is there.
@@ -98,6 +110,25 @@ impl Branch {
         Each {
             levels: vec![std::slice::from_ref(self).iter()],
         }
+    }
+}
+
+/// The first bytes of a name, as a number with the order of the names.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Start(u64);
+
+impl Start {
+    fn of(name: &str) -> Self {
+        let name = name.as_bytes();
+        let mut bytes = [0; 8];
+        let length = name.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&name[..length]);
+        Self(u64::from_be_bytes(bytes))
+    }
+
+    /// Whether there is no more of the name.
+    fn is_whole(self) -> bool {
+        self.0.trailing_zeros() >= 8
     }
 }
 
@@ -162,9 +193,10 @@ impl Tree {
         self.find(path)?.ok()
     }
 
-    /// Shows this instead of all that there is, while not all is known yet.
-    pub(super) fn show(&mut self, root: Option<Branch>) {
-        self.len = root.as_ref().map_or(0, Branch::len);
+    /// Shows this instead of all that there is, and tells nobody. `nodes` is how many it has, if that is known.
+    pub(super) fn show(&mut self, root: Option<Branch>, nodes: Option<usize>) {
+        self.len = nodes.unwrap_or_else(|| root.as_ref().map_or(0, Branch::len));
+        debug_assert_eq!(self.len, root.as_ref().map_or(0, Branch::len));
         self.root = root;
     }
 
@@ -269,6 +301,7 @@ mod tests {
             value: Field::Known(value.into()),
             perms: Field::Unasked,
             listed: true,
+            more: false,
         };
         Branch::new(Arc::new(node), below)
     }
@@ -293,6 +326,7 @@ mod tests {
             value: Field::Unasked,
             perms: Field::Unasked,
             listed: true,
+            more: false,
         };
         let paths = ["/a", "/a/b", "/a/b/c", "/a/d", "/a/x/y", "/a-z"];
         let branch = Branch::grow(paths.map(node)).unwrap();
@@ -341,5 +375,27 @@ mod tests {
         assert_eq!(tree.len(), 2);
         let deep = StorePath::parse("/a-z/x/y").unwrap();
         assert_eq!(tree.find(&deep).unwrap().unwrap_err().name(), "a-z");
+    }
+
+    #[test]
+    fn names_are_found_whatever_their_beginnings_have_in_common() {
+        let names = [
+            "b",
+            "back",
+            "backend",
+            "backend-",
+            "backend-id",
+            "backend-id0",
+            "backend0",
+            "c",
+        ];
+        let below = |name: &&str| branch(&format!("/a/{name}"), name, vec![]);
+        let all = branch("/a", "", names.iter().map(below).collect());
+        for name in names {
+            assert_eq!(all.child(name).map(Branch::name), Some(name));
+        }
+        for name in ["", "a", "bac", "backen", "backend-i", "backend-id00", "d"] {
+            assert!(all.child(name).is_none(), "{name}");
+        }
     }
 }

@@ -22,12 +22,15 @@ pub struct Mirrored {
     pub perms: Field<Perms>,
     /// Whether its children could be listed; if the store denies that, there may be some that the copy lacks.
     pub listed: bool,
+    /// Whether it has had children that are left out of the copy ([`super::MirrorOptions`]) since it was last read.
+    pub more: bool,
 }
 
 impl From<Node> for Mirrored {
     fn from(node: Node) -> Self {
         Self {
             listed: node.children != Field::Denied,
+            more: false,
             path: node.path,
             value: node.value,
             perms: node.perms,

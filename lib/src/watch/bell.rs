@@ -1,7 +1,9 @@
 //! One thread, many watches.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+use super::waiters::Waiters;
 
 /// Rings when something happened at any of the watches that share it ([`super::WatchOptions::bell`]), or when somebody
 /// rings it: one thread can wait for many watches and for its owner's wishes at once, and then look at each.
@@ -9,7 +11,7 @@ use std::time::Instant;
 /// It only says "look": it does not count, and a ring with nothing to see is possible.
 #[derive(Clone, Debug, Default)]
 pub struct Bell {
-    shared: Arc<(Mutex<bool>, Condvar)>,
+    shared: Arc<(Mutex<bool>, Waiters)>,
 }
 
 impl Bell {
@@ -22,7 +24,7 @@ impl Bell {
     pub fn ring(&self) {
         let (rung, heard) = &*self.shared;
         *rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        heard.notify_all();
+        heard.wake();
     }
 
     /// Waits until it was rung since the last wait, or until `deadline` (`None`: for ever). Whether it was rung.
@@ -30,17 +32,10 @@ impl Bell {
         let (rung, heard) = &*self.shared;
         let mut was = rung.lock().unwrap_or_else(PoisonError::into_inner);
         while !*was {
-            was = match deadline {
-                None => heard.wait(was).unwrap_or_else(PoisonError::into_inner),
-                Some(at) => {
-                    let left = at.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    let waited = heard.wait_timeout(was, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            match heard.wait(was, deadline) {
+                Some(guard) => was = guard,
+                None => return false,
+            }
         }
         std::mem::take(&mut *was)
     }

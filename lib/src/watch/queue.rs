@@ -1,9 +1,10 @@
 //! The bounded queue between a connection and the owner of a watch.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::waiters::Waiters;
 use super::{Bell, WatchEvent};
 use crate::error::{Error, Result};
 use crate::path::StorePath;
@@ -11,7 +12,7 @@ use crate::path::StorePath;
 /// Events between the thread that reads a connection, which never waits, and the owner of the watch.
 pub(crate) struct Queue {
     state: Mutex<State>,
-    arrived: Condvar,
+    arrived: Waiters,
     most: usize,
     bell: Option<Bell>,
     keeps_equal: bool,
@@ -52,7 +53,7 @@ impl Queue {
                 is_lost: false,
                 end: None,
             }),
-            arrived: Condvar::new(),
+            arrived: Waiters::default(),
             most: most.max(1),
             bell,
             keeps_equal: false,
@@ -135,22 +136,10 @@ impl Queue {
             if let Some(end) = &state.end {
                 return Err(end.clone());
             }
-            state = match deadline {
-                None => self
-                    .arrived
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(at) => {
-                    let left = at.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Ok(None);
-                    }
-                    self.arrived
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-            };
+            match self.arrived.wait(state, deadline) {
+                Some(guard) => state = guard,
+                None => return Ok(None),
+            }
         }
     }
 
@@ -181,7 +170,7 @@ impl Queue {
     }
 
     fn tell(&self) {
-        self.arrived.notify_all();
+        self.arrived.wake();
         if let Some(bell) = &self.bell {
             bell.ring();
         }

@@ -290,6 +290,48 @@ fn an_event_outside_the_filter_costs_no_request() {
 }
 
 #[test]
+fn a_node_says_that_it_has_children_which_the_copy_leaves_out() {
+    for_each_store(|store| {
+        let writer = store.client();
+        writer.write(&path("/m/filled/a"), b"1").unwrap();
+        writer.mkdir(&path("/m/empty")).unwrap();
+        let requests = Arc::new(Requests::default());
+        let mut options = ClientOptions::default();
+        let tap: Arc<dyn Tap> = Arc::clone(&requests) as _;
+        options.tap = Some(tap);
+        let client = Client::with_connector(store.connector(), options).unwrap();
+        let (mirror, changes) = mirror_with(&client, "/m", |options| {
+            options.filter = Some(Arc::new(|at| at.depth() < 3 || at.name() == Some("kept")));
+        });
+        mirror.wait_fresh(soon()).unwrap();
+        let more = |at: &str| mirror.look(|view| view.get(&path(at)).map(|node| node.more));
+        assert_eq!(more("/m/filled"), Some(true));
+        assert_eq!(more("/m/empty"), Some(false));
+        assert_eq!(more("/m"), Some(false));
+        writer.write(&path("/m/empty/kept"), b"").unwrap();
+        wait_until(&mirror, &changes, "a child that is kept", |view| {
+            view.get(&path("/m/empty/kept")).is_some()
+        });
+        assert_eq!(more("/m/empty"), Some(false));
+        writer.write(&path("/m/empty/b"), b"2").unwrap();
+        wait_for(&changes, "news of a child", || {
+            more("/m/empty") == Some(true)
+        });
+        // Once that is known, further ones cost nothing.
+        let asked = requests.0.lock().unwrap().len();
+        for number in 0..10_u8 {
+            writer.write(&path("/m/empty/b"), &[number]).unwrap();
+        }
+        writer.write(&path("/m/empty/kept"), b"1").unwrap();
+        wait_until(&mirror, &changes, "the change inside", |view| {
+            view.value(&path("/m/empty/kept")) == Some(b"1")
+        });
+        let asked = requests.0.lock().unwrap().split_off(asked);
+        assert!(asked.iter().all(|at| at == "/m/empty/kept"), "{asked:?}");
+    });
+}
+
+#[test]
 fn more_events_than_fit_mean_that_everything_is_read_again() {
     let store = Store::embedded();
     let client = store.client();

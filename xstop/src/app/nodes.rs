@@ -247,6 +247,7 @@ pub(crate) mod tests {
             value: Field::Known(value.into()),
             perms: Field::Unasked,
             listed: true,
+            more: false,
         })
     }
 

@@ -157,6 +157,10 @@ fn difference(before: &Snapshot, after: &Snapshot) -> usize {
     }
     let mut old = before.domains.iter().peekable();
     for row in after.domains.iter() {
+        // Most are the same: seen without looking into either.
+        if old.next_if(|other| Arc::ptr_eq(other, row)).is_some() {
+            continue;
+        }
         while old
             .next_if(|other| other.domain.id < row.domain.id)
             .is_some()
@@ -167,6 +171,9 @@ fn difference(before: &Snapshot, after: &Snapshot) -> usize {
     }
     let mut old = before.devices.iter().peekable();
     for row in after.devices.iter() {
+        if old.next_if(|other| Arc::ptr_eq(other, row)).is_some() {
+            continue;
+        }
         let id = &row.device.id;
         while old.next_if(|other| other.device.id < *id).is_some() {}
         let other = old.peek().filter(|other| other.device.id == *id);

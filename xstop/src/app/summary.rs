@@ -1,12 +1,8 @@
 //! What is counted once for each moment, not for each frame.
 
-use xenbus::device::{Device, Seen, Severity};
+use xenbus::device::Severity;
 
 use crate::model::{Counts, Snapshot};
-
-fn is_read(device: &Device) -> bool {
-    device.front_seen() != Seen::Hidden && device.back_seen() != Seen::Hidden
-}
 
 /// Numbers about everything.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,15 +19,8 @@ impl Summary {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         let all = [Severity::Info, Severity::Warning, Severity::Critical];
         Self {
-            counts: snapshot.counts(),
-            read: (
-                snapshot
-                    .devices
-                    .iter()
-                    .filter(|row| is_read(&row.device))
-                    .count(),
-                snapshot.devices.len(),
-            ),
+            counts: snapshot.counts,
+            read: (snapshot.read, snapshot.devices.len()),
             findings: all.map(|severity| snapshot.findings_at(severity)),
         }
     }

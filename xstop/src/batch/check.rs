@@ -104,7 +104,7 @@ fn report(snapshot: &Snapshot, filter: &Filter) -> (Verdict, String) {
         None if warning > 0 => Verdict::Warning,
         None => Verdict::Ok,
     };
-    let counts = snapshot.counts();
+    let counts = snapshot.counts;
     let summary = match (&snapshot.link.stale, findings.first()) {
         (Some(stale), _) => format!("the store is out of reach: {}", stale.why),
         (None, Some(first)) if verdict != Verdict::Ok => format!(

@@ -26,7 +26,7 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn start(args: &SourceArgs, interval: Duration) -> Result<Self> {
         let (sender, updates) = channel();
-        let source = args.start(interval, move |update| drop(sender.send(update)))?;
+        let source = args.start(interval, false, move |update| drop(sender.send(update)))?;
         let timeout = args.connect.timeout;
         Ok(Self {
             source,

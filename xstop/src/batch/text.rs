@@ -112,7 +112,7 @@ fn list<R>(rows: &[Arc<R>]) -> impl Iterator<Item = &R> {
 /// The line about the host.
 fn head(snapshot: &Snapshot) -> String {
     let link = &snapshot.link;
-    let counts = snapshot.counts();
+    let counts = snapshot.counts;
     let time = units::date_and_time(snapshot.wall_clock);
     let mut parts = vec![format!("time {time} UTC"), link.address.clone()];
     parts.extend(link.daemon.map(str::to_owned));

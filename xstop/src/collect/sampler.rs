@@ -1,4 +1,4 @@
-//! Reads the counters: of visible devices every interval, of all others every ten seconds.
+//! Reads the counters: of visible devices every interval, of all others every ten seconds, if they are not too many.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -17,6 +17,8 @@ use crate::model::Sample;
 const ROUND: Duration = Duration::from_secs(10);
 /// How often some of them are: a tenth each time, so that no reading takes long.
 const TURN: Duration = Duration::from_secs(1);
+/// Most devices of a turn: on hosts with more than two thousand of them a round takes longer.
+const TURN_MOST: usize = 200;
 /// How often the files of backends are looked for again after devices came or went.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -119,7 +121,7 @@ impl Sampler {
             self.turn_at = now + TURN;
             let turns = ROUND.as_millis() / TURN.as_millis();
             let turns = usize::try_from(turns).unwrap_or(1).max(1);
-            let count = host.devices.len().div_ceil(turns);
+            let count = host.devices.len().div_ceil(turns).min(TURN_MOST);
             let from = match self.last.take() {
                 Some(last) => Bound::Excluded(last),
                 None => Bound::Unbounded,

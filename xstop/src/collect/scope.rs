@@ -28,7 +28,16 @@ pub(super) struct Mirrors {
     /// Single ends of devices in other domains' homes.
     singles: BTreeMap<StorePath, Followed>,
     scope: Scope,
-    is_full: bool,
+    extent: Extent,
+}
+
+/// What the mirrors hold, and when they show it.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    /// Whether that is every node and not only what the model needs.
+    pub(super) is_full: bool,
+    /// Whether what was read so far is shown before everything was read once.
+    pub(super) has_progress: bool,
 }
 
 /// A mirror, and what it tells.
@@ -39,15 +48,20 @@ pub(super) struct Followed {
 }
 
 impl Mirrors {
-    /// Starts to follow what can be seen; `is_full` takes every node and not only what the model needs.
-    pub(super) fn start(client: &Client, scope: Scope, is_full: bool, bell: &Bell) -> Result<Self> {
+    /// Starts to follow what can be seen.
+    pub(super) fn start(
+        client: &Client,
+        scope: Scope,
+        extent: Extent,
+        bell: &Bell,
+    ) -> Result<Self> {
         let top = match scope {
             Scope::Host => StorePath::root(),
             Scope::Domain(own) => StorePath::home(own),
         };
         Ok(Self {
-            main: Followed::start(client, &top, bell, true, is_full)?,
-            is_full,
+            main: Followed::start(client, &top, bell, true, extent)?,
+            extent,
             client: client.clone(),
             bell: bell.clone(),
             singles: BTreeMap::new(),
@@ -130,7 +144,7 @@ impl Mirrors {
         for path in ends {
             if !self.singles.contains_key(&path)
                 && let Ok(followed) =
-                    Followed::start(&self.client, &path, &self.bell, false, self.is_full)
+                    Followed::start(&self.client, &path, &self.bell, false, self.extent)
             {
                 self.singles.insert(path, followed);
             }
@@ -153,13 +167,14 @@ impl Followed {
         top: &StorePath,
         bell: &Bell,
         is_main: bool,
-        is_full: bool,
+        extent: Extent,
     ) -> Result<Self> {
         let mut options = MirrorOptions::default();
-        if !is_full {
+        if !extent.is_full {
             options.wants = Some(WANTED);
         }
         options.tell_all = is_main;
+        options.parts = is_main && extent.has_progress;
         options.first_bell = is_main.then(|| bell.clone());
         let mut followed = Self {
             mirror: Mirror::start(client, top, options)?,

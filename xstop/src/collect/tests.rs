@@ -6,7 +6,7 @@ use xenbus::client::{ClientOptions, Operations};
 use xenbus::demo::{Host, Scenario};
 
 use super::*;
-use crate::model::Scope;
+use crate::model::{Counts, Scope};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -40,6 +40,14 @@ impl Rig {
             .updates
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
+            if let Update::Snapshot(snapshot) = &update {
+                let mut counts = Counts::default();
+                snapshot
+                    .devices
+                    .iter()
+                    .for_each(|row| counts.add(&row.device));
+                assert_eq!(snapshot.counts, counts, "kept along the way");
+            }
             match update {
                 Update::Snapshot(snapshot) if wanted(&snapshot) => return snapshot,
                 Update::Snapshot(snapshot) => last = Some(snapshot),
@@ -65,12 +73,34 @@ fn the_domains_come_first_and_then_their_devices() {
     assert!(first.link.loading.is_some() && first.domains.len() > 1);
     assert_eq!(first.findings.len(), 0);
     let all = rig.wait("everything", is_complete);
-    let counts = all.counts();
+    let counts = all.counts;
     assert!(counts.total > 2);
     assert_eq!(counts.total, counts.connected, "{counts:?}");
     assert_eq!(all.link.scope, Scope::Host);
     assert_eq!(all.link.daemon, Some("xenstored"));
     assert_eq!(all.domains.len(), first.domains.len());
+}
+
+#[test]
+fn what_a_guest_writes_beside_the_model_shows_that_it_has_run() {
+    let rig = Rig::new(DomId::DOM0);
+    rig.wait("everything", is_complete);
+    let client = rig.client();
+    let home = StorePath::home(DomId(77));
+    for name in ["name", "data", "attr"] {
+        let path = home.child(name).unwrap();
+        client.write(&path, b"").unwrap();
+    }
+    let has_run = |snapshot: &Snapshot| {
+        let mut rows = snapshot.domains.iter();
+        let row = rows.find(|row| row.domain.id == DomId(77));
+        row.map(|row| row.domain.has_run)
+    };
+    rig.wait("the new domain", |all| has_run(all) == Some(false));
+    client
+        .write(&home.join("data/agent").unwrap(), b"1")
+        .unwrap();
+    rig.wait("its first words", |all| has_run(all) == Some(true));
 }
 
 #[test]

@@ -1,29 +1,32 @@
 //! The collector's thread.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use xenbus::client::Operations;
 use xenbus::counters::Root;
-use xenbus::device::{DeviceId, Domain, Reading, Several, Text};
+use xenbus::device::{DeviceId, Domain, Reading, Text};
 use xenbus::error::{Error, ErrorKind, Result};
 use xenbus::mirror::MirrorEvent;
 use xenbus::watch::Bell;
 use xenbus::{Client, DomId, StorePath};
 
 use super::sampler::Sampler;
-use super::scope::Mirrors;
+use super::scope::{Extent, Mirrors};
 use super::{Clock, Command, Options, Recorder, Stop, Update, link};
 use crate::model::{Builder, Link, NodeChange, Scope, Stale};
 
 /// Least time between two snapshots.
 const PACE: Duration = Duration::from_millis(100);
-/// The same while the nodes are being read.
+/// So many times as long as the last of them took is another rest, when thousands of nodes change.
+const REST: u32 = 20;
+/// But a screen has to follow.
+const PACE_MOST: Duration = Duration::from_millis(250);
+/// Least time between two snapshots while the nodes are being read.
 const PACE_LOADING: Duration = Duration::from_millis(250);
 /// And so many times as long as the last of them took, so that they do not hold up the reading.
-const REST: u32 = 8;
+const REST_LOADING: u32 = 8;
 /// How often the store is tried if it is out of reach at the start.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -44,10 +47,18 @@ pub(super) struct Worker {
     published: Option<Instant>,
     /// How long that took.
     cost: Duration,
-    /// Whether everything was read once.
-    is_complete: bool,
-    /// Until then: the names of domains, which were read first.
-    names: BTreeMap<StorePath, Vec<u8>>,
+    phase: Phase,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Phase {
+    /// Everything is being read for the first time.
+    Reading,
+    /// The same, and what was read so far is shown.
+    Showing,
+    /// Everything was read, and is followed.
+    Following,
 }
 
 impl Worker {
@@ -83,8 +94,11 @@ impl Worker {
             is_asked: false,
             published: None,
             cost: Duration::ZERO,
-            is_complete: false,
-            names: BTreeMap::new(),
+            phase: if options.progress {
+                Phase::Showing
+            } else {
+                Phase::Reading
+            },
         }
     }
 
@@ -104,7 +118,7 @@ impl Worker {
                 return Ok(());
             }
             self.take_events(&mut mirrors)?;
-            if self.is_complete {
+            if self.is_complete() {
                 self.take_samples();
             }
             let wait = self.publish(&mut mirrors, sink);
@@ -142,11 +156,14 @@ impl Worker {
             link.daemon = daemon;
             link.stale = None;
         });
-        if scope == Scope::Host {
+        if self.phase == Phase::Showing && scope == Scope::Host {
             self.show_domains(sink)?;
         }
-        let is_full = self.recorder.is_some();
-        let mirrors = Mirrors::start(&self.client, scope, is_full, &self.bell)?;
+        let extent = Extent {
+            is_full: self.recorder.is_some(),
+            has_progress: self.phase == Phase::Showing,
+        };
+        let mirrors = Mirrors::start(&self.client, scope, extent, &self.bell)?;
         self.sampler.set_own(mirrors.own());
         Ok(mirrors)
     }
@@ -176,16 +193,15 @@ impl Worker {
             };
             domains.push(Domain::named(id, name));
         }
-        self.names = domains
-            .iter()
-            .zip(paths)
-            .filter_map(|(domain, path)| Some((path, domain.name.known()?.0.clone())))
-            .collect();
         self.builder.introduce(domains);
         sink(Update::Snapshot(
             self.builder.snapshot(&self.link, self.clock.now()),
         ));
         Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.phase == Phase::Following
     }
 
     /// Takes the commands that wait; whether anybody can still give some.
@@ -198,7 +214,8 @@ impl Worker {
                 Ok(Command::ReadAll) => {
                     let samples = self.sampler.all(self.builder.host());
                     self.take(samples);
-                    self.is_asked = true;
+                    // Whoever asks waits for the answer.
+                    (self.is_asked, self.published) = (true, None);
                 }
                 // Of a recording only.
                 Ok(Command::Seek(_) | Command::Speed(_)) => {}
@@ -214,9 +231,9 @@ impl Worker {
             return Err(ended);
         }
         let now = self.clock.now();
-        if !self.is_complete {
+        if !self.is_complete() {
             let is_read = status.stale_since.is_none() && status.scans > 0;
-            if self.link.nodes != status.nodes {
+            if self.link.nodes != status.nodes && self.phase == Phase::Showing {
                 // A further part of them is there.
                 self.builder.reread();
             }
@@ -226,8 +243,9 @@ impl Worker {
                 link.scans = status.scans;
             });
             if is_read {
-                self.is_complete = true;
-                self.names = BTreeMap::new();
+                self.phase = Phase::Following;
+                // Whoever has waited for it waits no longer.
+                self.published = None;
                 self.sampler.begin();
                 mirrors.listen();
                 self.builder.reread();
@@ -306,10 +324,10 @@ impl Worker {
 
     /// Publishes a snapshot if one is due; when to look again, if not for a reason that rings the bell.
     fn publish(&mut self, mirrors: &mut Mirrors, sink: &mut Sink) -> Option<Instant> {
-        let pace = if self.is_complete {
-            PACE
+        let pace = if self.is_complete() {
+            PACE.max(self.cost * REST).min(PACE_MOST)
         } else {
-            PACE_LOADING.max(self.cost * REST)
+            PACE_LOADING.max(self.cost * REST_LOADING)
         };
         let now = Instant::now();
         let due = self.published.map_or(now, |last| last + pace);
@@ -320,17 +338,12 @@ impl Worker {
             let moment = self.clock.now();
             let devices = self.builder.host().devices.len();
             mirrors.look(|nodes| {
-                if self.is_complete {
-                    self.builder.settle(nodes, true, moment);
-                } else {
-                    let all = Several(vec![nodes, &self.names]);
-                    self.builder.settle(&all, false, moment);
-                }
+                self.builder.settle(nodes, self.is_complete(), moment);
             });
             if mirrors.follow_other_ends(self.builder.host()) {
                 self.builder.reread();
             }
-            if self.is_complete && devices != self.builder.host().devices.len() {
+            if self.is_complete() && devices != self.builder.host().devices.len() {
                 self.sampler.outdate();
             }
             sink(Update::Snapshot(self.builder.snapshot(&self.link, moment)));
@@ -343,7 +356,7 @@ impl Worker {
         let publishing = (is_wanted && !self.is_paused).then_some(again);
         let time = self.builder.next().and_then(|at| self.clock.instant_of(at));
         let time = time.filter(|_| !self.is_paused).map(|at| at.max(again));
-        let sampling = self.sampler.next().filter(|_| self.is_complete);
+        let sampling = self.sampler.next().filter(|_| self.is_complete());
         [publishing, time, sampling].into_iter().flatten().min()
     }
 
@@ -365,7 +378,7 @@ impl Worker {
         if link != *self.link {
             self.is_asked |= link.stale != self.link.stale || link.loading != self.link.loading;
             self.link = Arc::new(link);
-            if self.is_complete
+            if self.is_complete()
                 && let Some(recorder) = &mut self.recorder
             {
                 recorder.link(&self.link, self.clock.now());

@@ -2,6 +2,7 @@
 
 mod findings;
 mod rows;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,8 +18,9 @@ use xenbus::{DomId, StorePath};
 use super::activity::Tally;
 use super::log::{Change, EventLog, LogRow, Shown};
 use super::traffic::{Metered, Sample};
-use super::{Activity, DeviceRow, DomainRow, Link, Snapshot};
+use super::{Activity, Counts, DeviceRow, DomainRow, Link, Snapshot};
 use findings::Findings;
+use totals::Totals;
 
 /// Keeps the model true, and publishes it.
 ///
@@ -33,6 +35,7 @@ pub struct Builder {
     findings: Findings,
     metered: BTreeMap<DeviceId, Metered>,
     rows: BTreeMap<DeviceId, Arc<DeviceRow>>,
+    totals: Totals,
     domains: BTreeMap<DomId, Arc<DomainRow>>,
     dirty: Dirty,
     log: EventLog,
@@ -214,11 +217,14 @@ impl Builder {
         if is_complete {
             // What was not read yet must not be taken for a state that is over.
             self.history.observe(&self.host, now);
+        } else {
+            self.host.keep_names(&before);
         }
-        self.dirty.device_rows.extend(before.devices.into_keys());
-        self.dirty
-            .device_rows
-            .extend(self.host.devices.keys().cloned());
+        // All at once: to put thousands in one by one takes its time.
+        let mut devices: BTreeSet<DeviceId> = self.host.devices.keys().cloned().collect();
+        devices.extend(before.devices.into_keys());
+        devices.append(&mut self.dirty.device_rows);
+        self.dirty.device_rows = devices;
         self.dirty.domain_rows.extend(before.domains.into_keys());
         self.dirty.domain_rows.extend(self.host.domains.keys());
     }
@@ -284,6 +290,8 @@ impl Builder {
                 },
                 log: EventLog::default(),
                 activity: Arc::default(),
+                counts: Counts::default(),
+                read: 0,
             },
         };
         self.dirty.lists = false;
@@ -291,6 +299,7 @@ impl Builder {
         next.wall_clock = self.wall_clock(now);
         next.link = Arc::clone(link);
         next.log = self.log.clone();
+        (next.counts, next.read) = (self.totals.counts, self.totals.read);
         if *next.activity != activity {
             next.activity = Arc::new(activity);
         }

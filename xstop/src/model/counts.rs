@@ -20,22 +20,24 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts these.
-    pub fn of<'a>(devices: impl IntoIterator<Item = &'a Device>) -> Self {
-        let mut counts = Self::default();
-        for device in devices {
-            counts.add(device);
-        }
-        counts
-    }
-
     /// Counts one more.
     pub fn add(&mut self, device: &Device) {
         self.total += 1;
+        *self.place(device) += 1;
+    }
+
+    /// Counts one less, as it was when it was counted.
+    pub fn remove(&mut self, device: &Device) {
+        self.total -= 1;
+        *self.place(device) -= 1;
+    }
+
+    /// The condition of a device.
+    fn place(&mut self, device: &Device) -> &mut usize {
         let ends = [device.front_seen(), device.back_seen()];
         let any =
             |test: fn(XenbusState) -> bool| ends.iter().any(|end| end.state().is_some_and(test));
-        let place = if device.is_settled() {
+        if device.is_settled() {
             &mut self.connected
         } else if ends.contains(&Seen::Hidden) {
             &mut self.hidden
@@ -47,7 +49,6 @@ impl Counts {
             &mut self.broken
         } else {
             &mut self.connecting
-        };
-        *place += 1;
+        }
     }
 }

@@ -224,6 +224,7 @@ fn a_full_disk_is_said_and_does_no_harm() {
         value: Field::Known(vec![b'x'; 4000]),
         perms: Field::Unasked,
         listed: true,
+        more: false,
     });
     for _ in 0..10 {
         writer.nodes(&mut [Arc::clone(&node)].iter(), Moment::default());
@@ -241,6 +242,7 @@ proptest! {
             value: value.map_or(Field::Denied, Field::Known),
             perms: Field::Unasked,
             listed,
+            more: false,
         };
         let line = Line {
             path: Some("/a".into()),

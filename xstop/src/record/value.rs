@@ -82,6 +82,7 @@ impl Node {
             value,
             perms: Field::Unasked,
             listed,
+            more: false,
         })
     }
 }

@@ -190,6 +190,7 @@ impl Rig {
             value: Field::Known(value.as_slice().into()),
             perms: Field::Known(Perms::parse("n0,r1").unwrap()),
             listed: true,
+            more: false,
         }))
     }
 

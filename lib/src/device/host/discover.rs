@@ -3,18 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::device::class::{NO_DEVICES, PRIMARY_CONSOLE};
-use crate::device::id::{DeviceId, backend_path};
+use crate::device::id::DeviceId;
 use crate::device::nodes::{Nodes, Spot};
 use crate::id::DomId;
 use crate::path::StorePath;
 
 /// Whether a domain may have backends or device models.
 pub(super) fn serves(nodes: &dyn Nodes, domain: DomId) -> bool {
-    let home = StorePath::home(domain);
-    SERVED.iter().any(|name| {
-        home.child(name)
-            .is_ok_and(|path| !nodes.value(&path).is_missing())
-    })
+    let home = Spot::new(nodes, StorePath::home(domain));
+    { SERVED.iter() }.any(|name| !home.bytes(nodes, name).is_missing())
 }
 
 /// The domain whose backends or device models a path is among.
@@ -27,24 +24,68 @@ pub(super) fn serving_domain(path: &StorePath) -> Option<DomId> {
 
 const SERVED: [&str; 2] = ["backend", "device-model"];
 
-/// Backends by the device that they claim to serve.
-#[derive(Default)]
-pub(super) struct Backends<'a>(pub(super) BTreeMap<DeviceId, Vec<Spot<'a>>>);
+/// A domain, and where its devices are mentioned.
+pub(super) struct Place<'a> {
+    pub(super) domain: DomId,
+    /// Whether it has a directory in `/local/domain`.
+    is_home: bool,
+    /// Whether it has one in `/libxl`.
+    is_managed: bool,
+    /// The kinds of its backends, and the directories in which they are: `/local/domain/<server>/backend/<kind>/<d>`.
+    backends: Vec<(String, Spot<'a>)>,
+}
 
-impl<'a> Backends<'a> {
-    /// Adds every `/local/domain/<domain>/backend/<kind>/<d>/<index>`.
-    pub(super) fn add(&mut self, nodes: &'a dyn Nodes, domain: DomId) {
-        for kinds in backend_kinds(nodes, domain) {
-            for devices in kinds.below(nodes) {
-                let Ok(front) = DomId::parse(devices.name()) else {
-                    continue;
-                };
-                for back in devices.below(nodes) {
-                    let id = DeviceId::of_claim(nodes, &back, front, kinds.name(), back.name());
-                    self.0.entry(id).or_default().push(back);
-                }
+/// Every domain that is mentioned; `servers` are those in which there may be backends.
+pub(super) fn places<'a>(
+    nodes: &'a dyn Nodes,
+    homes: &BTreeSet<DomId>,
+    managed: &BTreeSet<DomId>,
+    servers: &BTreeSet<DomId>,
+) -> Vec<Place<'a>> {
+    let mut backends: BTreeMap<DomId, Vec<(String, Spot<'a>)>> = BTreeMap::new();
+    for kinds in servers.iter().flat_map(|id| backend_kinds(nodes, *id)) {
+        for directory in kinds.below(nodes) {
+            if let Ok(front) = DomId::parse(directory.name()) {
+                let place = (kinds.name().to_owned(), directory);
+                backends.entry(front).or_default().push(place);
             }
         }
+    }
+    let mut domains: BTreeSet<DomId> = homes.union(managed).copied().collect();
+    domains.extend(backends.keys());
+    let place = |domain| Place {
+        domain,
+        is_home: homes.contains(&domain),
+        is_managed: managed.contains(&domain),
+        backends: backends.remove(&domain).unwrap_or_default(),
+    };
+    domains.into_iter().map(place).collect()
+}
+
+impl<'a> Place<'a> {
+    /// Whether the domain is there whatever devices it has.
+    pub(super) fn is_certain(&self) -> bool {
+        self.is_home || self.is_managed
+    }
+
+    /// Every device of the domain, with the backends that claim to serve it.
+    pub(super) fn devices(&self, nodes: &'a dyn Nodes) -> BTreeMap<DeviceId, Vec<Spot<'a>>> {
+        let mut ids = BTreeSet::new();
+        if self.is_home {
+            frontends_of(nodes, self.domain, &mut ids);
+        }
+        if self.is_managed {
+            entries_of(nodes, self.domain, &mut ids);
+        }
+        let mut devices: BTreeMap<DeviceId, Vec<Spot<'a>>> =
+            ids.into_iter().map(|id| (id, Vec::new())).collect();
+        for (kind, directory) in &self.backends {
+            for back in directory.below(nodes) {
+                let id = DeviceId::of_claim(nodes, &back, self.domain, kind, back.name());
+                devices.entry(id).or_default().push(back);
+            }
+        }
+        devices
     }
 }
 
@@ -57,13 +98,12 @@ fn backend_kinds(nodes: &dyn Nodes, domain: DomId) -> Vec<Spot<'_>> {
 
 /// The backends in `domain` that claim to serve this one device.
 pub(super) fn claims_for<'a>(nodes: &'a dyn Nodes, domain: DomId, id: &DeviceId) -> Vec<Spot<'a>> {
-    let front = id.domain().to_string();
+    let below = format!("{}/{}", id.domain(), id.index());
     backend_kinds(nodes, domain)
         .into_iter()
         .filter_map(|kinds| {
             let kind = kinds.name();
-            let back = Spot::new(nodes, backend_path(domain, kind, &front, id.index())?);
-            nodes.value(&back.path).known()?;
+            let back = kinds.inside(nodes, &below)?;
             let claimed = DeviceId::of_claim(nodes, &back, id.domain(), kind, id.index());
             (claimed == *id).then_some(back)
         })

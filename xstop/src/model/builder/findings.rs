@@ -130,13 +130,13 @@ impl Builder {
             wall_clock: Some(self.wall_clock(now)),
             ..Circumstances::default()
         };
-        for id in self.dirty.domain_rows.clone() {
-            let found = match self.host.domains.get(&id) {
-                Some(domain) => {
-                    diagnose_domain(&self.host, domain, Some(&self.history), &circumstances)
-                }
-                None => Vec::new(),
-            };
+        let (host, history) = (&self.host, &self.history);
+        let ids: Vec<DomId> = self.dirty.domain_rows.iter().copied().collect();
+        let found = map_all(&ids, |id| match host.domains.get(id) {
+            Some(domain) => diagnose_domain(host, domain, Some(history), &circumstances),
+            None => Vec::new(),
+        });
+        for (id, found) in ids.into_iter().zip(found) {
             let subject = Subject::Domain(id);
             self.findings.set(&subject, found, now);
             let times = [self.history.domain(id)];
@@ -145,13 +145,16 @@ impl Builder {
         }
         let ids: Vec<DeviceId> = self.dirty.device_rows.iter().cloned().collect();
         let (host, history) = (&self.host, &self.history);
-        let found = map_all(&ids, |id| match host.devices.get(id) {
-            Some(device) => diagnose_device(host, device, Some(history), &circumstances),
-            None => Vec::new(),
-        });
-        for (id, found) in ids.into_iter().zip(found) {
+        let found = map_all(&ids, |id| {
+            let found = match host.devices.get(id) {
+                Some(device) => diagnose_device(host, device, Some(history), &circumstances),
+                None => Vec::new(),
+            };
             let is_flapping = found.iter().any(|finding| finding.id == "flapping");
-            let next = self.next_of_device(&id, is_flapping, &circumstances);
+            let next = self.next_of_device(id, is_flapping, &circumstances);
+            (found, next)
+        });
+        for (id, (found, next)) in ids.into_iter().zip(found) {
             let domain = id.domain();
             let subject = Subject::Device(id);
             if self.findings.set(&subject, found, now) {
