@@ -282,7 +282,7 @@ impl XenFs {
     pub fn forget(&self, id: u64, lookups: u64) {
         let (forgotten, left) = {
             let mut inodes = self.inodes();
-            (inodes.forget(id, lookups), inodes.len())
+            (inodes.forget(id, lookups), inodes.count())
         };
         if let Some(path) = forgotten {
             self.ledger.forget(&path);

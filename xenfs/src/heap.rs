@@ -3,10 +3,24 @@
 //! A mount serves on several threads, and the C library keeps what each has freed for its next need: after a walk over
 //! a large tree, or a storm of changes, that can be many times what the mount holds now.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash};
 use std::time::{Duration, Instant};
 
 /// How long after the first use of memory it is looked through: seldom enough to cost nothing, also under steady work.
 const DELAY: Duration = Duration::from_secs(10);
+
+/// For how many entries a table always has room.
+const ROOM: usize = 1024;
+
+/// Gives back the room of a table that has become far smaller: it does not shrink by itself, and after a large tree it
+/// is most of what the mount holds.
+pub fn shrink<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
+    let wanted = table.len().max(ROOM);
+    if table.capacity() / 8 > wanted {
+        table.shrink_to(2 * wanted);
+    }
+}
 
 /// When to give memory back: some time after there was work, and never while there is none.
 #[derive(Debug, Default)]
@@ -50,6 +64,17 @@ fn trim() {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_table_that_is_far_too_large_is_shrunk() {
+        let mut table: HashMap<u32, u32> = (0..100_000).map(|number| (number, 0)).collect();
+        table.retain(|number, _| *number < 50_000);
+        shrink(&mut table);
+        assert!(table.capacity() >= 50_000);
+        table.retain(|number, _| *number < 10);
+        shrink(&mut table);
+        assert!(table.capacity() <= 4 * ROOM, "{}", table.capacity());
+    }
 
     #[test]
     fn without_work_nothing_is_due() {

@@ -20,12 +20,10 @@ pub use record::{Kind, Known};
 pub use space::Space;
 
 use crate::errno::{Errno, Result};
+use crate::heap;
 
 /// How many nodes are remembered that the kernel does not know at present.
 pub const REMEMBERED: usize = 65_536;
-
-/// For how many records there is always room.
-const ROOM: usize = 1024;
 
 /// The root's nodeid, fixed by the FUSE protocol.
 pub const ROOT: u64 = 1;
@@ -235,13 +233,8 @@ impl Inodes {
     }
 
     /// How many records there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.records.len()
-    }
-
-    /// Whether there is none, not even the root's.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
     }
 
     /// The number of the node at `path`, if it has a record.
@@ -276,10 +269,7 @@ impl Inodes {
             }
             self.settle(number);
         }
-        // A table does not shrink by itself, and after a large tree it is most of what the mount holds.
-        if self.records.capacity() / 8 > self.records.len().max(ROOM) {
-            self.records.shrink_to(2 * self.records.len().max(ROOM));
-        }
+        heap::shrink(&mut self.records);
     }
 
     /// The node at `from` is now at `to`, with all below; what was at `to` is gone.

@@ -36,8 +36,8 @@ use worker::Worker;
 pub struct Options {
     /// Where the system's files are.
     pub root: Root,
-    /// How often the counters of visible devices are read; those of others every ten seconds,
-    /// and 200 each second at most.
+    /// How often the counters of visible devices are read; those of others every ten seconds, but no
+    /// more than 200 devices each second.
     pub interval: Duration,
     /// Looks into ring pages, if that is wanted.
     pub pages: Option<Arc<dyn RingIndices + Send + Sync>>,
@@ -46,7 +46,7 @@ pub struct Options {
     /// Told of everything that comes in, before it is part of a snapshot.
     pub recorder: Option<Box<dyn Recorder>>,
     /// Whether snapshots show what was read so far while everything is read for the first time: for somebody who
-    /// watches. Else the first one that is not stale has everything.
+    /// watches. Else the first one that is not loading has everything.
     pub progress: bool,
 }
 

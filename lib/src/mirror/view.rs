@@ -185,7 +185,7 @@ impl<'a> View<'a> {
 pub struct MirrorStatus {
     /// How many nodes it has.
     pub nodes: usize,
-    /// While everything is read for the first time: how many nodes were found so far, read or not.
+    /// While everything is read for the first time and parts are shown: how many nodes were found so far, read or not.
     pub found: Option<usize>,
     /// Since when the copy may differ from the store: it was not read yet, or the store is out of reach.
     pub stale_since: Option<Instant>,

@@ -255,17 +255,23 @@ impl Tap for Requests {
     }
 }
 
+/// A client, and what it asks.
+fn listened_to(store: &Store) -> (Client, Arc<Requests>) {
+    let requests = Arc::new(Requests::default());
+    let mut options = ClientOptions::default();
+    let tap: Arc<dyn Tap> = Arc::clone(&requests) as _;
+    options.tap = Some(tap);
+    let client = Client::with_connector(store.connector(), options).unwrap();
+    (client, requests)
+}
+
 #[test]
 fn an_event_outside_the_filter_costs_no_request() {
     for_each_store(|store| {
         let writer = store.client();
         writer.write(&path("/m/in/a"), b"1").unwrap();
         writer.write(&path("/m/out/deep/b"), b"1").unwrap();
-        let requests = Arc::new(Requests::default());
-        let mut options = ClientOptions::default();
-        let tap: Arc<dyn Tap> = Arc::clone(&requests) as _;
-        options.tap = Some(tap);
-        let client = Client::with_connector(store.connector(), options).unwrap();
+        let (client, requests) = listened_to(store);
         let (mirror, changes) = mirror_with(&client, "/m", |options| {
             options.filter = Some(Arc::new(|at| at.name() != Some("out")));
         });
@@ -295,11 +301,7 @@ fn a_node_says_that_it_has_children_which_the_copy_leaves_out() {
         let writer = store.client();
         writer.write(&path("/m/filled/a"), b"1").unwrap();
         writer.mkdir(&path("/m/empty")).unwrap();
-        let requests = Arc::new(Requests::default());
-        let mut options = ClientOptions::default();
-        let tap: Arc<dyn Tap> = Arc::clone(&requests) as _;
-        options.tap = Some(tap);
-        let client = Client::with_connector(store.connector(), options).unwrap();
+        let (client, requests) = listened_to(store);
         let (mirror, changes) = mirror_with(&client, "/m", |options| {
             options.filter = Some(Arc::new(|at| at.depth() < 3 || at.name() == Some("kept")));
         });

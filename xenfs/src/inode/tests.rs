@@ -125,6 +125,6 @@ fn the_room_of_a_large_tree_is_given_back_when_it_is_gone() {
     }
     assert!(inodes.records.capacity() >= 50_000);
     inodes.detach(&path("/large"));
-    assert_eq!(inodes.len(), 1);
-    assert!(inodes.records.capacity() <= 4 * ROOM);
+    assert_eq!(inodes.count(), 1);
+    assert!(inodes.records.capacity() < 10_000);
 }

@@ -10,13 +10,11 @@ use std::time::{Duration, Instant};
 use xenbus::{Perms, StorePath};
 
 use super::{Digest, Ledger};
+use crate::heap;
 use crate::inode::View;
 
 /// For how long after its answer an operation's event may still come, at least.
 const JUST: Duration = Duration::from_secs(2);
-
-/// For how many nodes there is always room.
-const ROOM: usize = 256;
 
 /// What an operation leaves: only what it sets is compared.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -144,15 +142,13 @@ impl Ledger {
                     .answered
                     .is_none_or(|answered| answered + JUST > oldest)
             });
-            // Neither list nor table shrinks by itself.
+            // A list does not shrink by itself.
             if operations.capacity() > 4 * operations.len() {
                 operations.shrink_to_fit();
             }
             !operations.is_empty()
         });
-        if operations.capacity() / 8 > operations.len().max(ROOM) {
-            operations.shrink_to(2 * operations.len().max(ROOM));
-        }
+        heap::shrink(operations);
     }
 }
 

@@ -37,7 +37,7 @@ impl Mounted {
             "mounted_since": seconds(self.main.mounted()),
             "requests": stats.requests.get(),
             "open_files": self.main.open_files(),
-            "nodes": self.main.inodes().len(),
+            "nodes": self.main.inodes().count(),
             "transactions": self.transactions.count(),
             "stale_since": stale_since.map(seconds),
             "events": stats.events.get(),
