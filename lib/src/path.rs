@@ -227,6 +227,18 @@ impl StorePath {
         }
     }
 
+    /// Where this node is after the node `from`, which it is or is below, was moved to `to`.
+    ///
+    /// # Errors
+    /// What is too long there. A node that lies elsewhere stays where it is.
+    pub fn moved(&self, from: &Self, to: &Self) -> Result<Self, PathError> {
+        match self.below(from) {
+            None => Ok(self.clone()),
+            Some("") => Ok(to.clone()),
+            Some(below) => to.join(below),
+        }
+    }
+
     /// The path with `/local/domain/<home>` in front, if it is relative.
     pub fn absolute(&self, home: DomId) -> Result<Self, PathError> {
         if self.kind() == PathKind::Relative {
@@ -409,6 +421,11 @@ mod tests {
         assert_eq!(path("/a").below(&path("/a")), Some(""));
         assert_eq!(path("/ab").below(&path("/a")), None);
         assert_eq!(path("@x").below(&StorePath::root()), None);
+        let moved = |node| path(node).moved(&path("/a"), &path("/c/d"));
+        assert_eq!(moved("/a"), Ok(path("/c/d")));
+        assert_eq!(moved("/a/b/x"), Ok(path("/c/d/b/x")));
+        assert_eq!(moved("/ab"), Ok(path("/ab")));
+        assert!(moved(&format!("/a/{}", "x".repeat(3068))).is_err());
         assert_eq!(StorePath::root().child("@x").unwrap().as_str(), "/@x");
         assert!(StorePath::root().child("a/b").is_err());
         assert_eq!(

@@ -55,10 +55,7 @@ pub fn copy<O: Operations + ?Sized>(
             "a part of the original may not be read",
         ));
     }
-    let target = |node: &Node| match node.path.below(from) {
-        None | Some("") => Ok(to.clone()),
-        Some(below) => to.join(below),
-    };
+    let target = |node: &Node| node.path.moved(from, to);
     // Permissions come last: they may take away the right to write.
     all(original.nodes().iter().map(|node| {
         let value = node.value.known().map_or(&[][..], Vec::as_slice);

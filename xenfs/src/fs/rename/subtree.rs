@@ -80,10 +80,7 @@ impl Subtree {
     pub(super) fn moved(self, to: &StorePath, own: Option<DomId>) -> Option<Self> {
         let root = self.root;
         let nodes = self.nodes.into_iter().map(|image| {
-            let path = match image.path.below(&root)? {
-                "" => to.clone(),
-                below => to.join(below).ok()?,
-            };
+            let path = image.path.moved(&root, to).ok()?;
             let perms = match own {
                 Some(own) => owned_by(&image.perms, own),
                 None => image.perms,
