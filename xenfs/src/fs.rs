@@ -280,16 +280,15 @@ impl XenFs {
 
     /// The kernel forgets `lookups` look-ups of a nodeid.
     pub fn forget(&self, id: u64, lookups: u64) {
-        let (forgotten, left) = {
-            let mut inodes = self.inodes();
-            (inodes.forget(id, lookups), inodes.count())
+        let mut inodes = self.inodes();
+        let Some(path) = inodes.forget(id, lookups) else {
+            return;
         };
-        if let Some(path) = forgotten {
-            self.ledger.forget(&path);
-            if left.is_multiple_of(MANY) {
-                // Much may be free now.
-                self.ledger.bell().ring();
-            }
+        // Before anybody looks it up again: what is learnt then stays.
+        self.ledger.forget(&path);
+        if inodes.count().is_multiple_of(MANY) {
+            // Much may be free now.
+            self.ledger.bell().ring();
         }
     }
 

@@ -14,7 +14,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use xenbus::StorePath;
 
-pub use known::Sight;
+pub use known::{Above, Sight};
 use record::Record;
 pub use record::{Kind, Known};
 pub use space::Space;
@@ -215,7 +215,7 @@ impl Inodes {
     }
 
     /// The kernel forgets `lookups` look-ups of a nodeid. Returns the node's path if no presentation of it is known any
-    /// more.
+    /// more; not that of a node that is gone: there may be another one by now.
     pub fn forget(&mut self, id: u64, lookups: u64) -> Option<StorePath> {
         let (number, presentation) = self.split(id);
         if id == ROOT {
@@ -224,7 +224,7 @@ impl Inodes {
         let record = self.records.get_mut(&number)?;
         let known = &mut record.lookups[record::bits(presentation)];
         *known = known.saturating_sub(lookups);
-        let forgotten = (!record.is_known()).then(|| {
+        let forgotten = (!record.is_known() && !record.detached).then(|| {
             record.used = false;
             record.path.clone()
         });
@@ -279,14 +279,8 @@ impl Inodes {
             let Some(record) = self.records.get_mut(&number) else {
                 continue;
             };
-            let below = record.path.below(from).unwrap_or_default();
-            let moved = if below.is_empty() {
-                Ok(to.clone())
-            } else {
-                to.join(below)
-            };
             self.numbers.remove(&record.path);
-            match moved {
+            match record.path.moved(from, to) {
                 Ok(path) => {
                     record.path = path.clone();
                     self.numbers.insert(path, number);

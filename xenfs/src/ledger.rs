@@ -13,13 +13,13 @@ mod flight;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use xenbus::StorePath;
 use xenbus::watch::Bell;
 
-pub use echo::{Echo, Left};
-pub use facts::{Children, Digest, Facts};
+pub use echo::{Aspect, Echo, Left};
+pub use facts::{Children, Digest, Facts, take_within};
 pub use flight::{Flight, Scope};
 
 use echo::Echoes;
@@ -28,6 +28,7 @@ use echo::Echoes;
 #[derive(Default)]
 pub struct Ledger {
     state: Mutex<State>,
+    moves: RwLock<()>,
     /// Events are trusted to tell of everything.
     trusting: AtomicBool,
     followed: AtomicBool,
@@ -47,8 +48,16 @@ struct State {
     rechecks: Vec<StorePath>,
     /// Directories whose lists the kernel has kept and should not.
     lists: Vec<u64>,
+    /// Nodes that were found and are new.
+    unheard: Vec<StorePath>,
     /// Directories whose children's permissions are still unknown.
     unread: Vec<StorePath>,
+}
+
+impl State {
+    fn is_pinned(&self, path: &StorePath) -> bool {
+        self.pins.iter().any(|pin| path.is_within(pin))
+    }
 }
 
 impl Ledger {
@@ -100,9 +109,21 @@ impl Ledger {
     /// The kernel has forgotten the node at `path`.
     pub fn forget(&self, path: &StorePath) {
         let mut state = self.state();
-        if !state.pins.iter().any(|pin| path.is_within(pin)) {
+        if !state.is_pinned(path) {
             state.facts.remove(path);
         }
+    }
+
+    /// A local operation moves nodes, until this is dropped: from before it tells the store until the table of inodes
+    /// agrees with that. It waits for answers that are being compared, and for nothing of the kernel's.
+    pub fn moving(&self) -> RwLockReadGuard<'_, ()> {
+        self.moves.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The store is asked, and its answers are compared with what is known, until this is dropped: no node moves
+    /// meanwhile. Its holder must not tell the kernel anything, which may wait for the operation that moves.
+    pub fn comparing(&self) -> RwLockWriteGuard<'_, ()> {
+        self.moves.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on everything below these paths is known.
@@ -112,8 +133,7 @@ impl Ledger {
 
     /// Whether the node at `path` is to be known, whatever the kernel knows.
     pub fn is_pinned(&self, path: &StorePath) -> bool {
-        let state = self.state();
-        state.pins.iter().any(|pin| path.is_within(pin))
+        self.state().is_pinned(path)
     }
 
     /// Looks at the facts, and changes them.
@@ -124,6 +144,11 @@ impl Ledger {
     /// The nodes to recheck.
     pub fn take_rechecks(&self) -> Vec<StorePath> {
         std::mem::take(&mut self.state().rechecks)
+    }
+
+    /// The nodes that were found before anything told that they are there.
+    pub fn take_unheard(&self) -> Vec<StorePath> {
+        std::mem::take(&mut self.state().unheard)
     }
 
     /// The directories whose children's permissions are to be read.

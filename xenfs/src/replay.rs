@@ -35,6 +35,15 @@ pub struct Replay {
     stats: Arc<Stats>,
 }
 
+/// What the helper has done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Performed {
+    /// How many steps, from the first.
+    pub done: usize,
+    /// The error number of the one after those; the rest was not tried.
+    pub failed: Option<i32>,
+}
+
 impl Replay {
     /// Starts a helper on `detached`.
     ///
@@ -63,13 +72,13 @@ impl Replay {
         pid != 0 && pid == self.pid.load(Ordering::Acquire)
     }
 
-    /// Has the helper do `steps` in order, and returns when it has: the error numbers of those that failed.
+    /// Has the helper do `steps` in order, until one fails, and returns when it has.
     ///
     /// A helper that has died is replaced, and the steps that it may not have done are tried once more.
     ///
     /// # Errors
     /// There is no helper, and none can be started.
-    pub fn perform(&self, steps: &[Step]) -> io::Result<Vec<i32>> {
+    pub fn perform(&self, steps: &[Step]) -> io::Result<Performed> {
         let orders: Vec<_> = steps.iter().map(Step::order).collect();
         *self.steps() = steps.to_vec();
         let mut results = self.ask(&orders);
@@ -80,13 +89,11 @@ impl Replay {
             });
         }
         self.steps().clear();
-        let mut failed = results?;
-        failed.retain(|errno| *errno != 0);
-        self.stats
-            .replayed
-            .add((orders.len() - failed.len()) as u64);
-        self.stats.failed.add(failed.len() as u64);
-        Ok(failed)
+        let results = results?;
+        let failed = results.last().copied().filter(|errno| *errno != 0);
+        let done = results.len() - usize::from(failed.is_some());
+        self.stats.replayed.add(done as u64);
+        Ok(Performed { done, failed })
     }
 
     /// What the helper is told that asks `question`.
@@ -95,6 +102,19 @@ impl Replay {
     /// ENOENT if no step that is under way explains it.
     pub fn explain<T>(&self, question: impl Fn(&Step) -> Option<T>) -> Result<T> {
         self.steps().iter().find_map(question).ok_or(Errno::ENOENT)
+    }
+
+    /// The same for the question that ends a step, which explains nothing afterwards: what was just made can be found.
+    ///
+    /// # Errors
+    /// ENOENT if no step that is under way explains it.
+    pub fn finish(&self, question: Question<'_>) -> Result<Answer> {
+        let mut steps = self.steps();
+        let mut answers = steps.iter().map(|step| step.answer(question));
+        let at = answers
+            .position(|answer| answer.is_some())
+            .ok_or(Errno::ENOENT)?;
+        steps.remove(at).answer(question).ok_or(Errno::ENOENT)
     }
 
     /// Lets the mount go: no helper and no clone keeps it from ending.

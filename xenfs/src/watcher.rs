@@ -12,7 +12,7 @@ mod read;
 mod stream;
 mod tell;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -42,6 +42,9 @@ const IDLE: Duration = Duration::from_millis(20);
 
 /// How often what local operations have left is looked through, while events come all the time.
 const SETTLING: Duration = Duration::from_secs(1);
+
+/// How long a node waits for the local operations on it. Where they never end, what they do may be told twice.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long after a failure the store is asked again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -83,9 +86,13 @@ impl Watcher {
             dirty: Queue::default(),
             failing: false,
             rechecks: BTreeSet::new(),
+            unbelievable: Vec::new(),
+            postponed: Vec::new(),
+            waiting: HashMap::new(),
             unread: Vec::new(),
             rescan: None,
             losses: Losses::default(),
+            asked: Instant::now(),
             asked_at: 0,
             streams: Vec::new(),
             tidying: Tidying::default(),
@@ -135,11 +142,19 @@ struct Work {
     failing: bool,
     /// Nodes of which the kernel was told something that may be old, without an event of their own.
     rechecks: BTreeSet<StorePath>,
+    /// Nodes of which the kernel is to believe nothing: they may not be read, or are not compared yet.
+    unbelievable: Vec<StorePath>,
+    /// Nodes on which local operations are under way.
+    postponed: Vec<(StorePath, Cause)>,
+    /// Since when those have been postponed.
+    waiting: HashMap<StorePath, Instant>,
     /// Directories whose children's permissions are to be read.
     unread: Vec<StorePath>,
     /// When everything is to be looked at again.
     rescan: Option<Instant>,
     losses: Losses,
+    /// When the store was asked for the answers at hand.
+    asked: Instant,
     /// The use of nodes up to which the answers at hand are newer.
     asked_at: u64,
     /// The `.events` that are open.
@@ -157,6 +172,8 @@ impl Work {
                 self.lose();
                 self.failing = true;
             }
+            self.resume();
+            self.doubt(self.fs.ledger().take_unheard());
             self.rechecks.extend(self.fs.ledger().take_rechecks());
             self.unread.extend(self.fs.ledger().take_unread());
             if self.rescan.is_some_and(|at| at <= Instant::now()) {
@@ -167,8 +184,7 @@ impl Work {
             for id in self.fs.ledger().take_lists() {
                 self.list(id);
             }
-            let waiting = self.dirty.len() + self.rechecks.len();
-            self.fs.stats().queue.set(waiting as u64);
+            self.fs.stats().queue.set(self.waiting());
             if let Some(oldest) = self.dirty.oldest()
                 && self.settled.elapsed() >= SETTLING
             {
@@ -191,13 +207,31 @@ impl Work {
             } else {
                 self.settle(Instant::now());
                 self.tidying.tidy();
-                let next = [self.rescan, self.tidying.due()];
+                let patience = self.waiting.values().min().map(|since| *since + PATIENCE);
+                let next = [self.rescan, self.tidying.due(), patience];
                 let next = next.into_iter().flatten().min();
                 if self.fs.ledger().bell().wait_until(next) {
                     self.tidying.worked();
                 }
             }
         }
+    }
+
+    /// Has nodes looked at on which no local operation is under way any more, or has been for too long.
+    fn resume(&mut self) {
+        let ledger = self.fs.ledger();
+        let due = |path: &StorePath| {
+            let since = self.waiting.get(path);
+            since.is_none_or(|since| since.elapsed() >= PATIENCE) || !ledger.is_under_way(path)
+        };
+        for (path, cause) in self.postponed.extract_if(.., |(path, _)| due(path)) {
+            self.dirty.mark(path, cause);
+        }
+    }
+
+    /// How many nodes are to be looked at.
+    fn waiting(&self) -> u64 {
+        (self.dirty.len() + self.rechecks.len() + self.postponed.len()) as u64
     }
 
     /// All events that came before `oldest` were dealt with, and all that have come were taken.
@@ -214,6 +248,9 @@ impl Work {
         {
             batch.push(next);
         }
+        let fs = Arc::clone(&self.fs);
+        let comparing = fs.ledger().comparing();
+        self.asked = Instant::now();
         self.asked_at = self.fs.inodes().uses();
         let (readings, failed) = self.read(&batch);
         let mut changes = Vec::new();
@@ -221,6 +258,10 @@ impl Work {
             if let Some(reading) = reading {
                 self.compare(path, *cause, reading, &mut changes);
             }
+        }
+        drop(comparing);
+        for path in std::mem::take(&mut self.unbelievable) {
+            self.disbelieve(&path);
         }
         if failed {
             self.retry();
@@ -233,6 +274,8 @@ impl Work {
     fn retry(&mut self) {
         let later = Instant::now() + RETRY;
         self.dirty.clear();
+        self.postponed.clear();
+        self.waiting.clear();
         self.rescan = Some(self.rescan.map_or(later, |at| at.min(later)));
     }
 }

@@ -78,12 +78,13 @@ impl XenFs {
                 }
                 // The store would make a node that is gone.
                 self.rights(&node.path)?;
-                let _echo =
+                let echo =
                     self.ledger()
                         .echo(&node.path, node.presentation.view, Left::value(value));
                 self.client()
                     .write(&node.path, value)
                     .map_err(|error| of_write(&error))?;
+                echo.done();
                 self.value_changed(&node.path);
                 Ok(())
             }
@@ -111,12 +112,13 @@ impl XenFs {
     fn set_perms(&self, node: &Node, text: &[u8]) -> Result<()> {
         let text = str::from_utf8(text).map_err(|_| Errno::EINVAL)?;
         let perms = Perms::parse(text).map_err(|_| Errno::EINVAL)?;
-        let _echo = self
+        let echo = self
             .ledger()
             .echo(&node.path, node.presentation.view, Left::perms(&perms));
         self.client()
             .set_perms(&node.path, &perms)
             .map_err(|error| self.perms_error(node, &error))?;
+        echo.done();
         self.inodes()
             .remember(&node.path, |known| known.perms_set = true);
         Ok(())

@@ -8,6 +8,7 @@ use super::{XenFs, any_name, name};
 use crate::errno::Result;
 use crate::handle::{Directory, Listed};
 use crate::inode::{Kind, Node, Presentation, Shape, View};
+use crate::ledger::Digest;
 use crate::settings::{EmptyNode, Names};
 
 /// How many children are asked for their type at once, at most: the requests are all under way together.
@@ -124,15 +125,17 @@ impl XenFs {
         let children = self.client.submit_directory(&node.path);
         let value = self.client.submit_read(&node.path);
         let mut names = children.wait()?;
-        let has_value = match value.wait() {
-            Ok(value) => !value.is_empty() && !self.handles.is_emptied(node.number),
-            Err(error) if error.kind() == ErrorKind::Denied => false,
+        let value = match value.wait() {
+            Ok(value) => Some(Digest::of(&value)),
+            Err(error) if error.kind() == ErrorKind::Denied => None,
             Err(error) => return Err(error.into()),
         };
+        let has_value =
+            value.is_some_and(|value| value.length > 0) && !self.handles.is_emptied(node.number);
         if node.path.is_root() {
             names.retain(|name| !name::is_phantom(name));
         }
-        self.ledger.learn(&flight, None, None, Some(&names));
+        self.ledger.learn(&flight, value, None, Some(&names));
         let held_back = self.held_back_below(&node.path);
         if !held_back.is_empty() {
             let there: HashSet<_> = names.iter().cloned().collect();

@@ -10,7 +10,7 @@ use super::{FOREVER, SHORT, Target, XenFs, name};
 use crate::attr::{Attr, Caller, Rights};
 use crate::errno::{Errno, Result};
 use crate::inode::{Kind, Node, Presentation, Shape, View};
-use crate::ledger::Digest;
+use crate::ledger::{Digest, Flight};
 use crate::settings::{Cache, EmptyNode};
 
 /// A directory entry that was found: what LOOKUP and the creating operations reply.
@@ -80,8 +80,8 @@ impl XenFs {
                 Ok(self.entry(&node, &rights, 0))
             }
             Target::Value => {
-                let _flight = self.ledger.flight(&parent.path);
-                let (length, rights) = self.value_facts(&parent)?;
+                let flight = self.ledger.flight(&parent.path);
+                let (length, rights) = self.value_facts(&parent, &flight)?;
                 let view = parent.presentation.view;
                 let node = self.introduce(&parent.path, view, Shape::Value);
                 Ok(self.entry(&node, &rights, length))
@@ -94,10 +94,10 @@ impl XenFs {
     /// Attributes of a nodeid.
     pub fn getattr(&self, id: u64) -> Result<(Attr, Duration)> {
         let node = self.node(id)?;
-        let _flight = self.ledger.flight(&node.path);
+        let flight = self.ledger.flight(&node.path);
         let (length, rights) = match node.presentation.shape {
             Shape::Directory | Shape::Events => (0, self.rights_on_the_way(&node.path)?),
-            Shape::Value => self.value_facts(&node)?,
+            Shape::Value => self.value_facts(&node, &flight)?,
             Shape::File => self.file_facts(&node)?,
         };
         let entry = self.entry(&node, &rights, length);
@@ -107,19 +107,18 @@ impl XenFs {
     /// Finds the node at `path` and makes it known to the kernel.
     pub(super) fn look_at(&self, view: View, path: &StorePath) -> Result<Entry> {
         let flight = self.ledger.flight(path);
-        let facts = match self.examine_on_the_way(view, path) {
+        let mut facts = match self.examine_on_the_way(view, path) {
             Err(Errno::ENOENT) => self.held_back_facts(path).ok_or(Errno::ENOENT)?,
             other => other?,
         };
+        if view == View::Plain && facts.rights != Rights::Unseen {
+            facts.kind = self.found_as(path, facts.kind);
+        }
         let shape = match facts.kind {
             Kind::Directory => Shape::Directory,
             Kind::File => Shape::File,
         };
         let node = self.introduce(path, view, shape);
-        if view == View::Plain && facts.rights != Rights::Unseen {
-            self.inodes()
-                .remember(path, |known| known.kind = Some(facts.kind));
-        }
         self.ledger.learn(
             &flight,
             facts.value,
@@ -127,6 +126,20 @@ impl XenFs {
             facts.children.as_deref(),
         );
         Ok(self.entry(&node, &facts.rights, facts.length))
+    }
+
+    /// Remembers as what a node was found, and returns as what it is shown.
+    pub(super) fn found_as(&self, path: &StorePath, kind: Kind) -> Kind {
+        let events_tell = self.ledger.is_certain();
+        let mut shown = kind;
+        self.inodes().remember(path, |known| match known.kind {
+            // It has become one since the store was asked.
+            Some(Kind::Directory) => shown = Kind::Directory,
+            // What was a file for who listens stays remembered so until its event is dealt with.
+            Some(Kind::File) if events_tell => {}
+            _ => known.kind = Some(kind),
+        });
+        shown
     }
 
     /// Asks the store what the node at `path` is, everything in one round trip.
@@ -190,11 +203,15 @@ impl XenFs {
     }
 
     /// Length of the value and permissions of a node shown as `.value`, which exists while the value is not empty.
-    fn value_facts(&self, node: &Node) -> Result<(usize, Rights)> {
+    fn value_facts(&self, node: &Node, flight: &Flight) -> Result<(usize, Rights)> {
         let value = self.client.submit_read(&node.path);
         let perms = self.client.submit_perms(&node.path);
         let length = match value.wait() {
-            Ok(value) => value.len(),
+            Ok(value) => {
+                let value = Digest::of(&value);
+                self.ledger.learn(flight, Some(value), None, None);
+                value.length as usize
+            }
             // What we may not read does not resolve; writing it blindly goes through CREATE.
             Err(error) if error.kind() == ErrorKind::Denied => 0,
             Err(error) => return Err(error.into()),

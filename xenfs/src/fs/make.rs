@@ -40,9 +40,9 @@ impl XenFs {
         }) {
             return Err(Errno::EEXIST);
         }
-        let _echo = self
+        let echo = self
             .ledger
-            .echo(path, parent.presentation.view, Left::there());
+            .echo(path, parent.presentation.view, Left::empty());
         self.atomically(|transaction| {
             fix_above(transaction, path)?;
             match transaction.perms(path) {
@@ -51,6 +51,7 @@ impl XenFs {
                 Ok(_) => Err(refusal(Op::MKDIR, path, wire::Errno::EEXIST)),
             }
         })?;
+        echo.done();
         self.remember_made(path, parent.presentation.view, kind);
         self.look_at(parent.presentation.view, path)
     }

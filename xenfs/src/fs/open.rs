@@ -175,18 +175,20 @@ impl XenFs {
         let mut state = file.state();
         if file.is_truncated() {
             self.confirm(&node, file, &mut state)?;
-            let _echo = self
+            let echo = self
                 .ledger
                 .echo(&node.path, node.presentation.view, Left::value(b""));
             self.client
                 .write(&node.path, b"")
                 .map_err(|error| crate::errno::of_write(&error))?;
+            echo.done();
             self.touch(&node.path);
         } else if file.is_held_back() && node.presentation.shape == Shape::File {
-            let _echo = self
+            let echo = self
                 .ledger
-                .echo(&node.path, node.presentation.view, Left::there());
+                .echo(&node.path, node.presentation.view, Left::empty());
             self.client.mkdir(&node.path)?;
+            echo.done();
         }
         Ok(())
     }
@@ -247,7 +249,7 @@ impl XenFs {
         match children.wait() {
             Ok(false) => {}
             Ok(true) => {
-                self.remember_kind(&node.path, Kind::Directory);
+                self.found_as(&node.path, Kind::Directory);
                 return Err(Errno::ESTALE);
             }
             // The kernel may have believed in a node that is gone: with O_CREAT it must create it, not fail.
@@ -349,8 +351,9 @@ impl XenFs {
         }
         if below == Rights::Unseen {
             // What it will look like cannot be known: let the store make it now.
-            let _echo = self.ledger.echo(path, view, Left::there());
+            let echo = self.ledger.echo(path, view, Left::empty());
             self.client.mkdir(path)?;
+            echo.done();
             self.remember_made(path, view, Kind::File);
             let entry = self.look_at(view, path)?;
             let node = self.node(entry.attr.id)?;

@@ -56,7 +56,7 @@ impl XenFs {
     /// Removes a node that has no children. The store would remove a whole subtree, so the look and the removal are
     /// one transaction.
     fn remove(&self, path: &StorePath, view: View, allowed: Contents) -> Result<()> {
-        let _echo = self.ledger.echo(path, view, Left::missing());
+        let echo = self.ledger.echo(path, view, Left::missing());
         self.atomically(|transaction| {
             fix_above(transaction, path)?;
             let children = transaction.submit_directory(path);
@@ -71,6 +71,7 @@ impl XenFs {
             }
             transaction.rm(path)
         })?;
+        echo.done();
         Ok(())
     }
 
@@ -80,12 +81,13 @@ impl XenFs {
             return Err(Errno::ENOENT);
         }
         if !value.is_empty() {
-            let _echo = self
+            let echo = self
                 .ledger
                 .echo(&parent.path, parent.presentation.view, Left::value(b""));
             self.client
                 .write(&parent.path, b"")
                 .map_err(|error| of_write(&error))?;
+            echo.done();
         }
         self.handles.invalidate(parent.number);
         self.touch(&parent.path);

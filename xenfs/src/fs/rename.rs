@@ -87,12 +87,14 @@ impl XenFs {
         self.bring_along(from);
         let known = self.inodes().known(from);
         let inherits = known.made_here && !known.perms_set;
-        let _gone = self.ledger.echo(from, job.view, Left::missing());
+        let gone = self.ledger.echo(from, job.view, Left::missing());
+        let _moving = self.ledger.moving();
         // What the moved nodes will be, in the last of the tries.
         let mut echoes = Vec::new();
         let kept_perms =
             self.atomically(|transaction| self.move_in(transaction, job, inherits, &mut echoes))??;
-        drop(echoes);
+        echoes.push(gone);
+        echoes.into_iter().for_each(Echo::done);
         if let Some(number) = self.inodes().recorded(to)
             && let Some(file) = self.handles.held_back(number)
         {
@@ -187,7 +189,7 @@ impl XenFs {
             transaction.rm(from)?;
             Ok(Ok(()))
         })??;
-        drop(echoes);
+        echoes.into_iter().for_each(Echo::done);
         self.inodes().detach(from);
         self.touch_above(from);
         self.value_changed(to);
@@ -225,7 +227,7 @@ impl XenFs {
             transaction.write(from, b"")?;
             Ok(Ok(()))
         })??;
-        drop(echoes);
+        echoes.into_iter().for_each(Echo::done);
         self.value_changed(from);
         self.remember_made(to, View::Plain, Kind::File);
         Ok(())
@@ -246,7 +248,7 @@ impl XenFs {
             transaction.write(from, b"")?;
             Ok(Ok(()))
         })??;
-        drop(echoes);
+        echoes.into_iter().for_each(Echo::done);
         self.value_changed(from);
         self.value_changed(to);
         Ok(())

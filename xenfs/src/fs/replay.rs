@@ -54,6 +54,7 @@ impl XenFs {
         drop(inodes);
         Some(Step {
             action,
+            path: path.clone(),
             names,
             parents,
             target: self.attr_of(id, directory, &rights, length),
@@ -129,14 +130,24 @@ impl XenFs {
     pub(crate) fn helper_finds(&self, replay: &Replay, parent: u64, name: &[u8]) -> Result<Entry> {
         match replay.explain(|step| step.answer(Question::Find(parent, name)))? {
             Answer::Missing => Err(Errno::ENOENT),
-            Answer::Target(attr) => self.tell_helper(attr),
+            Answer::Target(attr) => {
+                let node = self.inodes().resolve(attr.id);
+                let is_elsewhere = node.is_ok_and(|node| {
+                    let path = replay.explain(|step| step.path_of(attr.id).cloned());
+                    path.is_ok_and(|path| path != node.path)
+                });
+                if is_elsewhere {
+                    return Err(Errno::ENOENT);
+                }
+                self.tell_helper(attr)
+            }
             Answer::Way(id) => self.tell_helper(self.helper_sees(id)),
         }
     }
 
     /// MKDIR or MKNOD by the helper.
     pub(crate) fn helper_makes(&self, replay: &Replay, parent: u64, name: &[u8]) -> Result<Entry> {
-        match replay.explain(|step| step.answer(Question::Make(parent, name)))? {
+        match replay.finish(Question::Make(parent, name))? {
             Answer::Target(attr) => self.tell_helper(attr),
             Answer::Missing | Answer::Way(_) => Err(Errno::ENOENT),
         }
@@ -144,7 +155,7 @@ impl XenFs {
 
     /// UNLINK or RMDIR by the helper. If a node is there again that somebody uses, it is not to be taken from them.
     pub(crate) fn helper_removes(&self, replay: &Replay, parent: u64, name: &[u8]) -> Result<()> {
-        let answer = replay.explain(|step| step.answer(Question::Remove(parent, name)))?;
+        let answer = replay.finish(Question::Remove(parent, name))?;
         let Answer::Target(attr) = answer else {
             return Err(Errno::ENOENT);
         };
@@ -157,7 +168,7 @@ impl XenFs {
         let again = parent
             .and_then(|parent| parent.path.child(str::from_utf8(name).ok()?).ok())
             .is_some_and(|path| inodes.sight(&path).used);
-        if again { Err(Errno::ENOENT) } else { Ok(()) }
+        if again { Err(Errno::EBUSY) } else { Ok(()) }
     }
 
     /// GETATTR or SETATTR by the helper.

@@ -112,12 +112,13 @@ impl XenFs {
     /// Gives the store a new value: what the file's content stands for.
     fn store(&self, node: &Node, state: &mut State, content: Vec<u8>) -> Result<()> {
         let value = self.translation.value(&content);
-        let _echo = self
+        let echo = self
             .ledger
             .echo(&node.path, node.presentation.view, Left::value(value));
         self.client
             .write(&node.path, value)
             .map_err(|error| of_write(&error))?;
+        echo.done();
         state.stored = Some(value.to_vec());
         state.content = Some(content);
         state.confirmed = Some(Instant::now());

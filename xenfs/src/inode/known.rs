@@ -6,7 +6,7 @@
 use xenbus::StorePath;
 
 use super::record::{self, Record};
-use super::{Inodes, Node, Presentation, Shape, View};
+use super::{Inodes, Kind, Node, Presentation, Shape, View};
 
 /// What the kernel knows of a node.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -50,6 +50,16 @@ impl Sight {
     }
 }
 
+/// What is above a node. Where every node is a directory, a file is known as one, too: it counts as a file.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Above {
+    /// The nearest directory that the kernel knows, and what leads from there to the node: its child.
+    pub directory: Option<(StorePath, StorePath)>,
+    /// The highest node below that directory that is remembered as a file. Those below it are not there any more, or are
+    /// others, whatever is remembered of them.
+    pub file: Option<StorePath>,
+}
+
 impl Inodes {
     /// What the kernel knows of the node at `path`.
     pub fn sight(&self, path: &StorePath) -> Sight {
@@ -75,6 +85,23 @@ impl Inodes {
             .range(path.clone()..)
             .take_while(|(other, _)| other.is_within(path))
             .any(|(_, number)| self.records.get(number).is_some_and(Record::is_known))
+    }
+
+    /// What is above `path`, up to the nearest directory that the kernel knows.
+    pub fn above(&self, path: &StorePath) -> Above {
+        let mut above = Above::default();
+        let mut child = path.clone();
+        while let Some(parent) = child.parent() {
+            let record = self.numbers.get(&parent).and_then(|n| self.records.get(n));
+            if record.is_some_and(|record| record.known.kind == Some(Kind::File)) {
+                above.file = Some(parent.clone());
+            } else if record.is_some_and(Record::is_known_directory) {
+                above.directory = Some((parent, child));
+                break;
+            }
+            child = parent;
+        }
+        above
     }
 
     /// How often somebody was told of a node until now.
@@ -111,7 +138,8 @@ impl Inodes {
         self.join(number, presentation)
     }
 
-    /// A nodeid for a node that is gone and that the kernel never knew: only to be named once more while it is removed.
+    /// A nodeid for a node that is gone and that the kernel never knew: only to be named once more while it is removed. It
+    /// lives until it is forgotten as often as it was told.
     pub fn departed(&mut self, path: &StorePath, presentation: Presentation) -> u64 {
         let mut number = self.free_number(path);
         // Where the next node at this path must not go.
@@ -140,11 +168,5 @@ impl Inodes {
     /// Whether a nodeid is that of a directory.
     pub fn is_directory_id(id: u64) -> bool {
         id == super::ROOT || record::presentation(id).shape == Shape::Directory
-    }
-
-    /// Drops a departed node that was not told after all.
-    pub fn settle_id(&mut self, id: u64) {
-        let (number, _) = self.split(id);
-        self.settle(number);
     }
 }

@@ -63,6 +63,14 @@ impl Record {
         }
     }
 
+    /// Whether the kernel knows it as a directory, in any view.
+    pub(super) fn is_known_directory(&self) -> bool {
+        let shape = Shape::Directory;
+        [View::Plain, View::Directories]
+            .into_iter()
+            .any(|view| self.lookups[bits(Presentation { view, shape })] > 0)
+    }
+
     /// Whether the kernel knows any presentation.
     pub(super) fn is_known(&self) -> bool {
         self.lookups.iter().any(|lookups| *lookups > 0)

@@ -43,7 +43,7 @@ fn a_forgotten_node_keeps_its_number_and_its_type() {
     let mut inodes = Inodes::new(&StorePath::root(), Space::MAIN);
     let node = inodes.look_up(&path("/a"), DIRECTORY);
     inodes.remember(&path("/a"), |known| known.kind = Some(Kind::Directory));
-    inodes.forget(node.id, 1);
+    assert_eq!(inodes.forget(node.id, 1), Some(path("/a")));
     assert_eq!(inodes.known(&path("/a")).kind, Some(Kind::Directory));
     assert_eq!(inodes.look_up(&path("/a"), DIRECTORY).id, node.id);
 }
@@ -73,7 +73,7 @@ fn a_node_made_again_after_its_removal_here_is_another_one() {
     assert!(inodes.resolve(beside.id).is_ok());
     let new = inodes.look_up(&path("/d"), DIRECTORY);
     assert_ne!(new.id, old.id);
-    inodes.forget(old.id, 1);
+    assert_eq!(inodes.forget(old.id, 1), None, "the other one is known");
     assert_eq!(inodes.resolve(old.id).unwrap_err(), Errno::ESTALE);
     assert!(inodes.resolve(new.id).is_ok());
 }
@@ -127,4 +127,38 @@ fn the_room_of_a_large_tree_is_given_back_when_it_is_gone() {
     inodes.detach(&path("/large"));
     assert_eq!(inodes.count(), 1);
     assert!(inodes.records.capacity() < 10_000);
+}
+
+#[test]
+fn the_highest_file_above_a_node_counts_whatever_is_remembered_below_it() {
+    let mut inodes = Inodes::new(&StorePath::root(), Space::MAIN);
+    let node = path("/a/b/c/d");
+    let above = |inodes: &Inodes, file: Option<&str>, directory: (&str, &str)| {
+        let expected = Above {
+            file: file.map(path),
+            directory: Some((path(directory.0), path(directory.1))),
+        };
+        assert_eq!(inodes.above(&node), expected);
+    };
+    above(&inodes, None, ("/", "/a"));
+    // Of another node, which is gone.
+    inodes.remember(&path("/a/b"), |known| known.kind = Some(Kind::File));
+    above(&inodes, Some("/a/b"), ("/", "/a"));
+    inodes.remember(&path("/a"), |known| known.kind = Some(Kind::File));
+    above(&inodes, Some("/a"), ("/", "/a"));
+    inodes.look_up(&path("/a"), FILE);
+    above(&inodes, Some("/a"), ("/", "/a"));
+    // A look has come before the event.
+    inodes.look_up(&path("/a"), DIRECTORY);
+    above(&inodes, Some("/a"), ("/", "/a"));
+    inodes.remember(&path("/a"), |known| known.kind = Some(Kind::Directory));
+    above(&inodes, Some("/a/b"), ("/a", "/a/b"));
+    let every = Presentation {
+        view: View::Directories,
+        ..DIRECTORY
+    };
+    inodes.look_up(&path("/a/b"), every);
+    above(&inodes, Some("/a/b"), ("/a", "/a/b"));
+    inodes.look_up(&path("/a/b/c"), every);
+    above(&inodes, None, ("/a/b/c", "/a/b/c/d"));
 }

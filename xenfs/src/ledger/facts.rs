@@ -1,12 +1,12 @@
 //! What the store said of a node.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 
 use xenbus::{Perms, StorePath};
 
-use super::{Flight, Ledger};
+use super::{Flight, Ledger, Left, State};
 
 /// Names of a directory's children, each with its permissions if they were read.
 pub type Children = HashMap<Box<str>, Option<Perms>>;
@@ -41,8 +41,37 @@ impl Digest {
     }
 }
 
+/// Takes out what is known of the node at `top` and of all below it.
+pub fn take_within(
+    facts: &mut BTreeMap<StorePath, Facts>,
+    top: &StorePath,
+) -> Vec<(StorePath, Facts)> {
+    let paths: Vec<_> = facts
+        .range(top.clone()..)
+        .map(|(path, _)| path)
+        .take_while(|path| path.is_within(top))
+        .cloned()
+        .collect();
+    let taken = paths
+        .into_iter()
+        .filter_map(|path| facts.remove_entry(&path));
+    taken.collect()
+}
+
 /// Largest directory whose children's permissions are read in advance.
 const READ_AHEAD: usize = 1024;
+
+impl State {
+    /// Whether a node that was found is new to who listens in its directory, and no event will say so: stores tell
+    /// nothing of nodes that they make on the way to others.
+    fn is_unheard(&self, path: &StorePath) -> bool {
+        let listed = path.parent().and_then(|above| {
+            let children = self.facts.get(&above)?.children.as_ref()?;
+            Some(children.contains_key(path.name()?))
+        });
+        listed == Some(false) && !self.echoes.has(path)
+    }
+}
 
 impl Ledger {
     /// Remembers what a request has learnt, unless something is known already or may have changed meanwhile.
@@ -59,6 +88,23 @@ impl Ledger {
             return;
         }
         let state = &mut *state;
+        let found = Left {
+            value,
+            perms: perms.cloned(),
+            ..Left::default()
+        };
+        state.echoes.seen(path, &found, flight.asked());
+        if let Some(names) = children {
+            state.echoes.listed(path, names, flight.asked());
+        }
+        if state.is_pinned(path) && !state.facts.contains_key(path) {
+            // A stream has not been told yet that it is there.
+            return;
+        }
+        if state.is_unheard(path) {
+            state.unheard.push(path.clone());
+            self.bell.ring();
+        }
         let facts = state.facts.entry(path.clone()).or_default();
         if !flight.is_hit_at_or_above() {
             facts.value = facts.value.or(value);

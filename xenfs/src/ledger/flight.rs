@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Instant;
 
 use xenbus::StorePath;
 
@@ -16,6 +17,7 @@ pub struct Flight {
     /// The kernel was told that it may believe the answer for ever; for a directory's entry or a file's.
     promised: AtomicU8,
     listing: AtomicBool,
+    asked: Instant,
 }
 
 /// An event on the node or above it.
@@ -27,6 +29,11 @@ impl Flight {
     /// The node.
     pub fn path(&self) -> &StorePath {
         &self.path
+    }
+
+    /// Since when the store has been asked.
+    pub(super) fn asked(&self) -> Instant {
+        self.asked
     }
 
     /// Whether anything may have changed since the question.
@@ -112,6 +119,7 @@ impl Ledger {
             hits: AtomicU8::new(0),
             promised: AtomicU8::new(0),
             listing: AtomicBool::new(false),
+            asked: Instant::now(),
         });
         let mut state = self.state();
         state.flights.retain(|flight| flight.strong_count() > 0);

@@ -40,9 +40,15 @@ pub fn run() {
             Err(Errno::INTR) => continue,
             Err(_) => return,
         };
-        let results: Vec<u8> = split(&buffer[..length])
-            .flat_map(|order| obey(root.as_fd(), order).to_ne_bytes())
-            .collect();
+        let mut results = Vec::new();
+        for order in split(&buffer[..length]) {
+            let result = obey(root.as_fd(), order);
+            results.extend(result.to_ne_bytes());
+            if result != 0 {
+                // The others may depend on it.
+                break;
+            }
+        }
         if send(&input, &results, SendFlags::NOSIGNAL).is_err() {
             return;
         }

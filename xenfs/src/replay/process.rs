@@ -111,23 +111,26 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// Sends orders and waits for their results: 0 or an error number each.
+    /// Sends orders and waits for their results: 0 each, or an error number, and then it is the last.
     pub(super) fn ask(&self, orders: &[Vec<u8>]) -> io::Result<Vec<i32>> {
         let mut results = Vec::with_capacity(orders.len());
         let mut message = Vec::new();
         let mut inside = 0;
-        for order in orders {
-            if inside > 0 && message.len() + 2 + order.len() > MESSAGE_MAX {
-                results.extend(self.exchange(&message, inside)?);
-                message.clear();
-                inside = 0;
-            }
+        for (at, order) in orders.iter().enumerate() {
             message
                 .extend_from_slice(&u16::try_from(order.len()).unwrap_or(u16::MAX).to_ne_bytes());
             message.extend_from_slice(order);
             inside += 1;
+            let next = orders.get(at + 1);
+            if next.is_none_or(|next| message.len() + 2 + next.len() > MESSAGE_MAX) {
+                results.extend(self.exchange(&message, inside)?);
+                if results.len() <= at || results.last() != Some(&0) {
+                    break;
+                }
+                message.clear();
+                inside = 0;
+            }
         }
-        results.extend(self.exchange(&message, inside)?);
         Ok(results)
     }
 
@@ -145,10 +148,10 @@ impl Channel {
                 Err(error) => return Err(error.into()),
             }
         };
-        if length != orders * 4 {
+        if length == 0 || length % 4 != 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let (results, _) = buffer.as_chunks::<4>();
+        let (results, _) = buffer[..length].as_chunks::<4>();
         Ok(results
             .iter()
             .map(|bytes| i32::from_ne_bytes(*bytes))

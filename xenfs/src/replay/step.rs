@@ -3,6 +3,9 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use rustix::io::Errno;
+use xenbus::StorePath;
+
 use crate::attr::Attr;
 
 /// What the helper does. The letter is what it is told.
@@ -44,6 +47,8 @@ impl Action {
 pub struct Step {
     /// What to do.
     pub action: Action,
+    /// The node.
+    pub path: StorePath,
     /// The names from the root of the mount to the target.
     pub names: Vec<Vec<u8>>,
     /// The nodeid of the directory that holds each name.
@@ -107,6 +112,24 @@ impl Step {
         }
     }
 
+    /// Whether an error says that the kernel has another idea of the name than the step: a user's look has come before.
+    /// It is to forget the name then, and the step to be tried again.
+    pub fn is_in_the_way(&self, errno: i32) -> bool {
+        let ideas: &[Errno] = match self.action {
+            Action::MakeFile | Action::MakeDirectory => &[Errno::EXIST],
+            Action::RemoveFile | Action::RemoveDirectory => {
+                &[Errno::NOENT, Errno::ISDIR, Errno::NOTDIR]
+            }
+            Action::Modify | Action::Attribute => &[Errno::NOENT],
+        };
+        ideas.iter().any(|idea| idea.raw_os_error() == errno)
+    }
+
+    /// The node, if that is the target's nodeid.
+    pub fn path_of(&self, id: u64) -> Option<&StorePath> {
+        (self.target.id == id).then_some(&self.path)
+    }
+
     /// The target, if that is its nodeid.
     pub fn is_about(&self, id: u64) -> Option<Attr> {
         (self.target.id == id).then_some(self.target)
@@ -131,6 +154,7 @@ mod tests {
     fn step(action: Action) -> Step {
         Step {
             action,
+            path: StorePath::parse("/a/b").unwrap(),
             names: vec![b"a".to_vec(), b"b".to_vec()],
             parents: vec![1, 8],
             target: Attr {

@@ -1,13 +1,15 @@
 //! What is different: the facts compared with what the store says now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::time::Instant;
 
+use xenbus::client::NameList;
 use xenbus::{Perms, StorePath};
 
 use super::read::{Reading, There};
-use super::{Cause, Work};
+use super::{Cause, PATIENCE, Work};
 use crate::inode::{Kind, View};
-use crate::ledger::{Digest, Facts, Left};
+use crate::ledger::{Aspect, Children, Digest, Facts, Left, take_within};
 
 /// A difference.
 #[derive(Debug)]
@@ -23,12 +25,19 @@ pub(super) struct Change {
     pub(super) perms: Option<Perms>,
     /// The nodes that are known to have gone with it, each before the one that it was in.
     pub(super) removed_below: Vec<StorePath>,
+    /// Of a removal: no stream was told that the node is there.
+    pub(super) untold: bool,
 }
 
 impl Change {
+    /// Whether a local operation has done it.
+    fn is_echo(&self) -> bool {
+        self.echo.plain || self.echo.directories
+    }
+
     /// Whether no local operation has done it.
     pub(super) fn is_foreign(&self) -> bool {
-        !self.echo.plain && !self.echo.directories && !matches!(self.what, What::Removed)
+        !self.is_echo() && !matches!(self.what, What::Removed)
     }
 }
 
@@ -41,6 +50,8 @@ pub(super) enum What {
     Removed,
     /// It was written.
     Written {
+        /// Whether its value is another one.
+        differs: bool,
         /// Whether it is a directory.
         directory: bool,
         /// Whether it had a value, if that is known.
@@ -52,6 +63,20 @@ pub(super) enum What {
     Perms,
     /// It was a file and is a directory.
     Turned,
+}
+
+impl What {
+    /// In what the node differs; `None`: in what no local operation does.
+    fn aspect(&self) -> Option<Aspect> {
+        match self {
+            Self::Created { .. } | Self::Removed => Some(Aspect::Existence),
+            Self::Written { differs: true, .. } => Some(Aspect::Value),
+            Self::Written { differs: false, .. } => Some(Aspect::All),
+            Self::Perms => Some(Aspect::Perms),
+            // The kernel makes nothing below a file, and what is made in the view of directories is another node.
+            Self::Turned => None,
+        }
+    }
 }
 
 /// For each view whether.
@@ -79,14 +104,50 @@ impl Work {
         reading: Reading,
         changes: &mut Vec<Change>,
     ) {
+        if self.postpones(path, cause) {
+            return;
+        }
         match reading {
             Reading::Missing => self.gone(path, changes),
             // What we may not read does not tell anything; nothing is believed of it either.
             Reading::Denied => {
-                self.rechecks.insert(path.clone());
+                self.unbelievable.push(path.clone());
+                if self.is_streamed(path) {
+                    // That there is something is known.
+                    let ledger = self.fs.ledger();
+                    ledger.with_facts(|facts| {
+                        facts.entry(path.clone()).or_default();
+                    });
+                }
             }
-            Reading::There(there) => self.there(path, cause, there, changes),
+            Reading::There(there) => {
+                let left = there.left();
+                self.there(path, cause, there, changes);
+                self.fs.ledger().seen(path, &left, self.asked);
+            }
         }
+    }
+
+    /// Whether the node is to wait, because a local operation on it is under way: nobody could tell what that does from
+    /// what others do.
+    fn postpones(&mut self, path: &StorePath, cause: Cause) -> bool {
+        if !self.fs.ledger().is_under_way(path) {
+            self.waiting.remove(path);
+            return false;
+        }
+        let since = self.waiting.entry(path.clone());
+        if since.or_insert_with(Instant::now).elapsed() >= PATIENCE {
+            self.waiting.remove(path);
+            return false;
+        }
+        self.unbelievable.push(path.clone());
+        self.postponed.push((path.clone(), cause));
+        true
+    }
+
+    /// Whether a stream tells of the node.
+    fn is_streamed(&self, path: &StorePath) -> bool {
+        !self.streams.is_empty() && self.fs.ledger().is_pinned(path)
     }
 
     fn gone(&mut self, path: &StorePath, changes: &mut Vec<Change>) {
@@ -101,7 +162,9 @@ impl Work {
         }
         let known = self.fs.inodes().knows_within(path);
         let mut removed_below = Vec::new();
+        let streamed = self.is_streamed(path);
         let existed = self.fs.ledger().with_facts(|facts| {
+            let was_told = streamed && facts.contains_key(path);
             let was_child = match (path.parent(), path.name()) {
                 (Some(parent), Some(name)) => facts
                     .get_mut(&parent)
@@ -109,37 +172,44 @@ impl Work {
                     .map(|children| children.remove(name).is_some()),
                 _ => None,
             };
-            let below: Vec<_> = facts
-                .range(path.clone()..)
-                .map(|(other, _)| other)
-                .take_while(|other| other.is_within(path))
-                .cloned()
-                .collect();
             let mut gone = BTreeSet::new();
-            for other in below {
-                let children = facts.remove(&other).and_then(|facts| facts.children);
-                let children = children.iter().flatten();
+            for (other, known) in take_within(facts, path) {
+                let children = known.children.iter().flatten();
                 gone.extend(children.filter_map(|(name, _)| other.child(name).ok()));
                 gone.insert(other);
             }
             gone.remove(path);
             removed_below.extend(gone.into_iter().rev());
             // Without a list of its directory: it can only be told of one that the kernel knows.
-            was_child.unwrap_or(known)
+            was_told || was_child.unwrap_or(known && !streamed)
         });
         if existed || known {
             self.push(path, What::Removed, &Left::missing(), changes);
             if let Some(change) = changes.last_mut() {
                 change.removed_below = removed_below;
+                change.untold = !existed;
             }
         }
+        let ledger = self.fs.ledger();
+        ledger.seen(path, &Left::missing(), self.asked);
     }
 
     fn there(&mut self, path: &StorePath, cause: Cause, there: There, changes: &mut Vec<Change>) {
         let left = there.left();
         let sight = self.fs.inodes().sight(path);
         let kind = self.fs.inodes().known(path).kind;
-        let pinned = !self.streams.is_empty() && self.fs.ledger().is_pinned(path);
+        let pinned = self.is_streamed(path);
+        let new_above = if pinned {
+            self.unknown_above(path)
+        } else {
+            Vec::new()
+        };
+        if !new_above.is_empty() {
+            // They have been removed, and told so, since the event came; what is made first is told first.
+            self.doubt(new_above);
+            self.dirty.mark(path.clone(), cause);
+            return;
+        }
         let has_children = there.children.as_ref().map(|names| !names.is_empty());
         let compared = self.fs.ledger().with_facts(|facts| {
             let old_perms = match (path.parent(), path.name()) {
@@ -154,7 +224,7 @@ impl Work {
             let is_new = matches!(old_perms, Some(None));
             if sight.is_known() || pinned {
                 let facts = facts.entry(path.clone()).or_default();
-                if is_new && pinned {
+                if pinned {
                     facts.children.get_or_insert_default();
                 }
                 update(facts, &there);
@@ -167,7 +237,9 @@ impl Work {
                     .and_then(|facts| facts.perms.clone())
                     .or(old_perms.flatten().flatten()),
                 old_value: known_before.as_ref().and_then(|facts| facts.value),
-                old_children: known_before.and_then(|facts| facts.children),
+                old_children: known_before
+                    .and_then(|facts| facts.children)
+                    .or_else(|| pinned.then(Default::default)),
             }
         });
         if compared.is_new {
@@ -180,76 +252,118 @@ impl Work {
             self.push(path, What::Created { directory, filled }, &left, changes);
             if pinned {
                 let below = there.children.iter().flatten();
-                self.doubt(
-                    below
-                        .filter_map(|name| path.child(name).ok())
-                        .collect::<Vec<_>>(),
-                );
-                keep(changes, there);
+                self.doubt(below.filter_map(|name| path.child(name).ok()));
+                keep(changes, &there);
             }
-            return;
+            // Somebody may have changed what was made here before we came to look.
+            if !changes.last().is_some_and(Change::is_echo) {
+                return;
+            }
         }
         if kind == Some(Kind::File) && has_children == Some(true) {
             self.push(path, What::Turned, &left, changes);
         }
-        let first = changes.len();
-        let perms_differ = differ(compared.old_perms.as_ref(), there.perms.as_ref());
-        let value_differs = differ(compared.old_value.as_ref(), left.value.as_ref());
-        if perms_differ {
-            self.push(path, What::Perms, &left, changes);
-        }
-        if value_differs || (!perms_differ && cause.event) {
-            let what = What::Written {
-                directory: kind == Some(Kind::Directory) || has_children == Some(true),
-                was_filled: compared.old_value.map(|old| old.length > 0),
-                length: there.value.as_ref().map_or(0, Vec::len),
-            };
-            self.push(path, what, &left, changes);
+        let is_directory = kind == Some(Kind::Directory) || has_children == Some(true);
+        let mut found = self.differences(path, cause, &there, &compared, is_directory);
+        if compared.is_new {
+            // What making it here has left was told with it.
+            found.retain(|change| !change.is_echo());
         }
         if pinned {
-            for change in &mut changes[first..] {
+            for change in &mut found {
                 change.value.clone_from(&there.value);
                 if matches!(change.what, What::Perms) {
                     change.perms.clone_from(&there.perms);
                 }
             }
         }
+        changes.append(&mut found);
         if let (Some(old), Some(new)) = (compared.old_children, there.children) {
-            let gone: Vec<_> = old
-                .keys()
-                .filter(|name| !new.iter().any(|other| **other == ***name))
-                .filter_map(|name| path.child(name).ok())
-                .collect();
-            for child in gone {
-                self.gone(&child, changes);
-            }
-            let new: Vec<_> = new
-                .iter()
-                .filter(|name| !old.contains_key(name.as_str()))
-                .filter_map(|name| path.child(name).ok())
-                .collect();
-            self.doubt(new);
+            self.children(path, &old, &new, changes);
         }
         if cause.event {
-            // It may have been removed and made again, with all below it: none of that has an event of its own.
-            let below = self.fs.inodes().known_within(path);
-            let below = below.into_iter().map(|(below, _)| below);
-            self.doubt(below.filter(|below| below != path));
+            self.doubt_below(path);
         }
     }
 
+    /// A directory's children were `old` and are `new`.
+    fn children(
+        &mut self,
+        path: &StorePath,
+        old: &Children,
+        new: &NameList,
+        changes: &mut Vec<Change>,
+    ) {
+        let names: HashSet<_> = new.iter().map(String::as_str).collect();
+        let child = |name| path.child(name).ok();
+        let gone = old.keys().filter(|name| !names.contains(&***name));
+        for child in gone.filter_map(|name| child(name)) {
+            if !self.postpones(&child, Cause::DOUBT) {
+                self.gone(&child, changes);
+            }
+        }
+        let new = names.into_iter().filter(|name| !old.contains_key(*name));
+        self.doubt(new.filter_map(child));
+    }
+
+    /// A node may have been removed and made again, with all below it: none of that has an event of its own.
+    fn doubt_below(&mut self, path: &StorePath) {
+        let known = self.fs.inodes().known_within(path);
+        let mut below: BTreeSet<_> = known.into_iter().map(|(below, _)| below).collect();
+        if self.is_streamed(path) {
+            self.fs.ledger().with_facts(|facts| {
+                let told = facts.range(path.clone()..).map(|(below, _)| below);
+                below.extend(told.take_while(|below| below.is_within(path)).cloned());
+            });
+        }
+        below.remove(path);
+        self.doubt(below);
+    }
+
+    /// In what a node is another than it was.
+    fn differences(
+        &self,
+        path: &StorePath,
+        cause: Cause,
+        there: &There,
+        compared: &Compared,
+        directory: bool,
+    ) -> Vec<Change> {
+        let mut found = Vec::new();
+        let left = there.left();
+        let perms_differ = differ(compared.old_perms.as_ref(), there.perms.as_ref());
+        if perms_differ {
+            self.push(path, What::Perms, &left, &mut found);
+        }
+        let differs = differ(compared.old_value.as_ref(), left.value.as_ref());
+        if differs || (!perms_differ && cause.event) {
+            let what = What::Written {
+                differs,
+                directory,
+                was_filled: compared.old_value.map(|old| old.length > 0),
+                length: there.value.as_ref().map_or(0, Vec::len),
+            };
+            self.push(path, what, &left, &mut found);
+        }
+        found
+    }
+
     fn push(&self, path: &StorePath, what: What, left: &Left, changes: &mut Vec<Change>) {
-        let ledger = self.fs.ledger();
+        let is_echo = |view| {
+            let aspect = what.aspect();
+            aspect.is_some_and(|aspect| self.fs.ledger().is_echo(path, view, left, aspect))
+        };
         changes.push(Change {
+            echo: Views {
+                plain: is_echo(View::Plain),
+                directories: is_echo(View::Directories),
+            },
             path: path.clone(),
             what,
-            echo: Views {
-                plain: ledger.is_echo(path, View::Plain, left),
-                directories: ledger.is_echo(path, View::Directories, left),
-            },
             value: None,
             perms: None,
             removed_below: Vec::new(),
+            untold: false,
         });
     }
 }
@@ -258,13 +372,13 @@ struct Compared {
     is_new: bool,
     old_perms: Option<Perms>,
     old_value: Option<Digest>,
-    old_children: Option<crate::ledger::Children>,
+    old_children: Option<Children>,
 }
 
 /// Keeps for the streams what the last change found.
-fn keep(changes: &mut [Change], there: There) {
+fn keep(changes: &mut [Change], there: &There) {
     if let Some(change) = changes.last_mut() {
-        change.value = there.value;
+        change.value.clone_from(&there.value);
     }
 }
 
@@ -280,19 +394,9 @@ fn update(facts: &mut Facts, there: &There) {
     if let Some(perms) = &there.perms {
         facts.perms = Some(perms.clone());
     }
-    if let Some(names) = &there.children {
-        // New names are put in when they are told.
-        facts.children = Some(match facts.children.take() {
-            None => names
-                .iter()
-                .map(|name| (name.as_str().into(), None))
-                .collect(),
-            Some(mut old) => {
-                let names: std::collections::HashSet<_> =
-                    names.iter().map(String::as_str).collect();
-                old.retain(|name, _| names.contains(&**name));
-                old
-            }
-        });
+    if let (None, Some(names)) = (&facts.children, &there.children) {
+        // From now on names are put in and taken out when that is told.
+        let names = names.iter();
+        facts.children = Some(names.map(|name| (name.as_str().into(), None)).collect());
     }
 }

@@ -7,7 +7,6 @@ use xenbus::watch::WatchEvent;
 use xenbus::{Result, StorePath};
 
 use super::{Cause, Work};
-use crate::inode::{Kind, Shape, View};
 
 impl Work {
     /// Takes all events that wait.
@@ -80,7 +79,7 @@ impl Work {
             self.dirty.mark(target, cause);
         }
         let stats = self.fs.stats();
-        stats.queue.set(self.dirty.len() as u64);
+        stats.queue.set(self.waiting());
         // Last: who sees that the event has come and the queue is empty knows that it was dealt with.
         stats.events.add(1);
     }
@@ -88,26 +87,27 @@ impl Work {
     /// An event in the reach of a stream: the parents that are new are looked at first, each for itself.
     fn note_pinned(&mut self, path: &StorePath) {
         self.turned(path);
-        let mut new = Vec::new();
-        let mut above = path.parent();
-        while let Some(parent) = above
-            && self.fs.ledger().is_pinned(&parent)
-            && self
-                .fs
-                .ledger()
-                .with_facts(|facts| !facts.contains_key(&parent))
-        {
-            above = parent.parent();
-            new.push(parent);
-        }
-        new.reverse();
+        let new = self.unknown_above(path);
         self.doubt(new);
         self.dirty.mark(path.clone(), Cause::EVENT);
     }
 
+    /// The nodes above `path` in the reach of a stream of which nothing is known, the highest first.
+    pub(super) fn unknown_above(&self, path: &StorePath) -> Vec<StorePath> {
+        let ledger = self.fs.ledger();
+        let above = std::iter::successors(path.parent(), StorePath::parent);
+        let mut new: Vec<_> = above
+            .take_while(|above| {
+                ledger.is_pinned(above) && ledger.with_facts(|facts| !facts.contains_key(above))
+            })
+            .collect();
+        new.reverse();
+        new
+    }
+
     /// The node to look at because of an event at `path`: the node itself, if the kernel knows it, its directory, or
-    /// something below it; otherwise the highest of its parents that is new in a directory that the kernel knows (stores
-    /// tell nothing of parents that they make by the way), or that was a file until now.
+    /// something below it; otherwise the highest of its parents that was a file until now, or that is new in a directory
+    /// that the kernel knows (stores tell nothing of parents that they make by the way).
     fn target(&mut self, path: &StorePath) -> Option<StorePath> {
         let inodes = self.fs.inodes();
         if inodes.knows_within(path) {
@@ -115,31 +115,13 @@ impl Work {
             self.turned(path);
             return Some(path.clone());
         }
-        let parent = path.parent()?;
-        let is_directory = |path: &StorePath| {
-            let sight = inodes.sight(path);
-            sight.has(View::Plain, Shape::Directory)
-                || sight.has(View::Directories, Shape::Directory)
-        };
-        let mut child = path.clone();
-        let mut above = Some(parent.clone());
-        let mut found = None;
-        while let Some(directory) = above {
-            if is_directory(&directory) {
-                found = Some((directory, child));
-                break;
-            }
-            if inodes.known(&directory).kind == Some(Kind::File) {
-                // It has a child now.
-                drop(inodes);
-                return Some(directory);
-            }
-            above = directory.parent();
-            child = directory;
-        }
+        let above = inodes.above(path);
         drop(inodes);
-        let (directory, child) = found?;
-        if directory == parent {
+        if above.file.is_some() {
+            return above.file;
+        }
+        let (directory, child) = above.directory?;
+        if child == *path {
             return Some(child);
         }
         let is_new = self.fs.ledger().with_facts(|facts| {
@@ -149,12 +131,11 @@ impl Work {
         is_new.unwrap_or(false).then_some(child)
     }
 
-    /// If the node above was a file until now, it is a directory.
+    /// If a node above was a file until now, it is a directory.
     fn turned(&mut self, path: &StorePath) {
-        if let Some(above) = path.parent()
-            && self.fs.inodes().known(&above).kind == Some(Kind::File)
-        {
-            self.dirty.mark(above, Cause::DOUBT);
+        let above = self.fs.inodes().above(path);
+        if let Some(file) = above.file {
+            self.dirty.mark(file, Cause::DOUBT);
         }
     }
 

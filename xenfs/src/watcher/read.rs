@@ -1,5 +1,7 @@
 //! Asking the store again.
 
+use std::collections::HashMap;
+
 use xenbus::client::{NameList, Pending};
 use xenbus::{ErrorKind, Operations as _, Perms, StorePath};
 
@@ -65,11 +67,11 @@ impl Work {
     /// Whether the children are to be listed: of a directory some may have gone together with the old node at this path;
     /// of a node that is new, or was a file, they tell whether it is a directory now. A file has none that was only written.
     fn needs_children(&self, path: &StorePath, cause: Cause) -> bool {
-        let is_new = self
-            .fs
-            .ledger()
-            .with_facts(|facts| !facts.contains_key(path));
-        is_new || cause.doubt || !self.fs.is_file(path)
+        let is_leaf = self.fs.ledger().with_facts(|facts| {
+            let children = facts.get(path).map(|facts| facts.children.as_ref());
+            children.is_some_and(|children| children.is_none_or(HashMap::is_empty))
+        });
+        !is_leaf || cause.doubt || !self.fs.is_file(path)
     }
 
     /// Reads the permissions of a directory's children: without them a change of permissions looks like one of the value

@@ -99,6 +99,7 @@ impl Work {
         for change in changes {
             let kind = match change.what {
                 What::Created { .. } => Kind::Created,
+                What::Removed if change.untold => continue,
                 What::Removed => Kind::Removed,
                 What::Written { .. } => Kind::Modified,
                 What::Perms => Kind::Perms,

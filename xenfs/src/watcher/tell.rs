@@ -8,12 +8,12 @@ use super::Work;
 use super::change::{Change, What};
 use crate::inode::{Kind, Presentation, Shape, Sight, View};
 use crate::notify::Notifier;
-use crate::replay::{Action, Step};
+use crate::replay::{Action, Performed, Step};
 
 /// Steps that are under way together.
 const STEPS: usize = 64;
 
-/// How often a creation is tried that finds a user's name in its way.
+/// How often a step is tried when the kernel has another idea of its name, from a user's look.
 const TRIES: usize = 4;
 
 const VIEWS: [View; 2] = [View::Plain, View::Directories];
@@ -61,6 +61,7 @@ impl Work {
                     directory,
                     was_filled,
                     length,
+                    ..
                 } => {
                     for view in VIEWS {
                         let silent = change.echo.has(view);
@@ -105,18 +106,24 @@ impl Work {
         self.perform(&mut steps);
     }
 
-    /// The kernel looks again at what it was told and may be old.
+    /// The kernel looks again at what it was told and may be old, and so do we.
     pub(super) fn recheck(&mut self) {
         for path in std::mem::take(&mut self.rechecks) {
-            let scene = self.scene(&path);
-            // Nobody who works in there is disturbed: without its name a directory has no path.
-            self.name_told(&path, &scene, Notifier::expire);
-            self.attributes(&path, scene.sight);
-            self.lists(&path, scene.sight);
-            if scene.sight.is_known() && !self.failing {
+            let is_known = self.disbelieve(&path);
+            if is_known && !self.failing {
                 self.doubt([path]);
             }
         }
+    }
+
+    /// The kernel believes nothing of what it was told of the node. Whether it knows it.
+    pub(super) fn disbelieve(&mut self, path: &StorePath) -> bool {
+        let scene = self.scene(path);
+        // Nobody who works in there is disturbed: without its name a directory has no path.
+        self.name_told(path, &scene, Notifier::expire);
+        self.attributes(path, scene.sight);
+        self.lists(path, scene.sight);
+        scene.sight.is_known()
     }
 
     /// The kernel asks again for the lists of the node's directories that it knows.
@@ -220,36 +227,17 @@ impl Work {
                 (Action::MakeFile, Shape::File)
             };
             let shown = Presentation { view, shape };
-            self.make(&change.path, action, shown);
+            let mut steps = Vec::from_iter(self.step(action, &change.path, shown, 0));
             if filled && !directory {
-                let mut steps = Vec::new();
                 steps.extend(self.step(Action::Modify, &change.path, shown, 1));
-                self.perform(&mut steps);
             }
-        }
-    }
-
-    /// A user's look at the new node may put its name in the way of its creation.
-    fn make(&mut self, path: &StorePath, action: Action, shown: Presentation) {
-        let Some(step) = self.step(action, path, shown, 0) else {
-            return;
-        };
-        let (parent, name) = (step.parents.last().copied(), step.names.last().cloned());
-        for _ in 0..TRIES {
-            let exists = rustix::io::Errno::EXIST.raw_os_error();
-            if self.run_steps(std::slice::from_ref(&step)) != [exists] {
-                return;
-            }
-            if let (Some(parent), Some(name)) = (parent, &name) {
-                self.notifier.entry(parent, name);
-            }
+            self.perform(&mut steps);
         }
     }
 
     fn removed(&mut self, change: &Change, scene: &Scene) {
         let path = &change.path;
         let mut steps = Vec::new();
-        let mut departed = Vec::new();
         let within = self.fs.inodes().known_within(path);
         for (node, sight) in within.iter().rev() {
             for shown in sight.presentations() {
@@ -290,32 +278,38 @@ impl Work {
                 let shown = Presentation { view, shape };
                 if let Some(mut step) = self.step(removal(shown), node, shown, 0) {
                     step.target.id = self.fs.inodes().departed(node, shown);
-                    departed.push(step.target.id);
                     steps.push(step);
                 }
             }
         }
         // `.value` before the directory that holds it.
         steps.sort_by_key(|step| std::cmp::Reverse(step.names.len()));
-        // Whoever makes a node here now makes another one. A local operation does this itself, or has moved the node.
-        if VIEWS.into_iter().all(|view| !change.echo.has(view)) {
-            let mut inodes = self.fs.inodes();
-            if inodes.is_used_since(path, self.asked_at) {
-                drop(inodes);
-                self.doubt([path.clone()]);
-                return;
-            }
+        let mut inodes = self.fs.inodes();
+        // A user's look may make the kernel forget what is gone before the helper comes.
+        let held: Vec<_> = steps.iter().map(|step| step.target.id).collect();
+        for id in &held {
+            inodes.tell(*id);
+        }
+        let is_foreign = VIEWS.into_iter().all(|view| !change.echo.has(view));
+        let is_back = is_foreign && inodes.is_used_since(path, self.asked_at);
+        if is_foreign && !is_back {
+            // Whoever makes a node here now makes another one. A local operation does this itself, or has moved the node.
             inodes.detach(path);
         }
-        while !steps.is_empty() {
-            let rest = steps.split_off(steps.len().min(STEPS));
-            self.perform(&mut steps);
-            steps = rest;
+        drop(inodes);
+        if is_back {
+            self.doubt([path.clone()]);
+        } else {
+            while !steps.is_empty() {
+                let rest = steps.split_off(steps.len().min(STEPS));
+                self.perform(&mut steps);
+                steps = rest;
+            }
+            self.name(path, scene);
         }
-        for id in departed {
-            self.fs.inodes().settle_id(id);
+        for id in held {
+            self.fs.forget(id, 1);
         }
-        self.name(path, scene);
     }
 
     /// A file has become a directory.
@@ -330,17 +324,26 @@ impl Work {
             view,
             shape: Shape::Directory,
         };
-        self.fs.remember_kind(path, Kind::Directory);
+        if !self.fs.is_file(path) {
+            // It was moved away meanwhile; where it is now, its event tells.
+            return;
+        }
         if scene.is_watched(view, Shape::File) && !change.echo.has(view) {
             let mut steps = Vec::new();
             steps.extend(self.step(Action::RemoveFile, path, file, 0));
             self.perform(&mut steps);
             self.name(path, scene);
             if scene.is_listed(view) {
-                self.make(path, Action::MakeDirectory, directory);
+                steps.extend(self.step(Action::MakeDirectory, path, directory, 0));
+                self.perform(&mut steps);
             }
         }
         self.name(path, scene);
+        // Last: if it is moved before, it is a file there, which turns.
+        let mut inodes = self.fs.inodes();
+        if inodes.known(path).kind == Some(Kind::File) {
+            inodes.remember(path, |known| known.kind = Some(Kind::Directory));
+        }
     }
 
     fn perms(&mut self, change: &Change, scene: &Scene, steps: &mut Vec<Step>) {
@@ -392,8 +395,7 @@ impl Work {
         let id = self.fs.inodes().id_of(path, directory);
         self.list(id);
         if watched && !was && filled {
-            self.perform(steps);
-            self.make(path, Action::MakeFile, shown);
+            steps.extend(self.step(Action::MakeFile, path, shown, 0));
         }
         if watched && filled {
             steps.extend(self.step(Action::Modify, path, shown, value.length));
@@ -411,30 +413,44 @@ impl Work {
         self.fs.step(action, path, shown, length)
     }
 
+    /// Has steps done, each as well as can be: what counts is that the kernel believes nothing old.
     fn perform(&mut self, steps: &mut Vec<Step>) {
-        if !steps.is_empty() {
-            self.run_steps(steps);
-            // The kernel's clock is coarse: for a moment it would believe what the helper was told.
-            for step in steps.iter() {
-                self.notifier.attributes(step.target.id);
+        let mut left = &steps[..];
+        let mut tries = TRIES;
+        while !left.is_empty()
+            && let Some(Performed { done, failed }) = self.run_steps(left)
+        {
+            left = &left[done..];
+            let (Some(errno), Some(step)) = (failed, left.first()) else {
+                break;
+            };
+            tries = if done > 0 { TRIES } else { tries } - 1;
+            if tries > 0
+                && step.is_in_the_way(errno)
+                && let (Some(parent), Some(name)) = (step.parents.last(), step.names.last())
+            {
+                self.notifier.entry(*parent, name);
+            } else {
+                self.fs.stats().failed.add(1);
+                left = &left[1..];
+                tries = TRIES;
             }
-            steps.clear();
+        }
+        // The kernel's clock is coarse: for a moment it would believe what the helper was told.
+        for step in steps.drain(..) {
+            self.notifier.attributes(step.target.id);
         }
     }
 
-    /// Has the steps done; the error numbers of those that failed. Each is best effort: what counts is that the kernel
-    /// believes nothing old.
-    fn run_steps(&mut self, steps: &[Step]) -> Vec<i32> {
-        let Some(replay) = &self.replay else {
-            return Vec::new();
-        };
-        if let Ok(failed) = replay.perform(steps) {
-            return failed;
+    /// `None` if there is no helper and none to be had.
+    fn run_steps(&mut self, steps: &[Step]) -> Option<Performed> {
+        let replay = self.replay.as_ref()?;
+        let performed = replay.perform(steps);
+        if performed.is_err() {
+            replay.stop();
+            self.replay = None;
         }
-        // No helper and none to be had.
-        replay.stop();
-        self.replay = None;
-        Vec::new()
+        performed.ok()
     }
 }
 

@@ -2,12 +2,15 @@
 
 mod attributes;
 mod copy;
+mod echoes;
 mod events;
 mod faults;
 mod fresh;
 mod guest;
 mod inotify;
+mod lines;
 mod listeners;
+mod looker;
 mod model;
 mod poll;
 mod race;

@@ -1,5 +1,8 @@
 //! What a domain without privilege sees.
 
+use std::fs;
+use std::time::Duration;
+
 use xenbus::Operations;
 use xenbus_harness::requires_fuse;
 use xenfs::settings::{Settings, Subdir};
@@ -180,5 +183,29 @@ fn unmounting_gives_transactions_up_and_tells_the_store() {
         let before = open();
         drop(mount);
         assert!(before.is_none_or(|before| before == "2" && open().unwrap() == "0"));
+    });
+}
+
+#[test]
+fn what_may_not_be_read_is_not_asked_for_again_and_again() {
+    in_a_guest(&Subdir::Root, |mount| {
+        // A while in which nobody does anything has to come.
+        let rests = || {
+            Mount::until(|| {
+                mount.count.clear();
+                std::thread::sleep(Duration::from_millis(100));
+                mount.count.total() == 0
+            });
+        };
+        mount.fails("cat local/domain/5/secret");
+        mount.fails("ls local/domain");
+        rests();
+        // Nor when it may not be read any more, and then may again.
+        assert_eq!(mount.sh("cat local/domain/5/name"), "guest\n");
+        mount.perms("/local/domain/5/name", "n0");
+        Mount::until(|| fs::read(mount.file("local/domain/5/name")).is_err());
+        rests();
+        mount.perms("/local/domain/5/name", "n0,r5");
+        assert_eq!(mount.sh("cat local/domain/5/name"), "guest\n");
     });
 }

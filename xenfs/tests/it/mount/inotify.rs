@@ -102,7 +102,7 @@ fn changes(mut told: Vec<String>) -> VecDeque<String> {
 }
 
 /// Makes a change and returns what was told of it. `t/end` is written afterwards: its event ends the list.
-fn told_of(mount: &Mount, listener: &Listener, change: impl FnOnce()) -> Vec<String> {
+pub(crate) fn told_of(mount: &Mount, listener: &Listener, change: impl FnOnce()) -> Vec<String> {
     change();
     mount.put("/t/end", "now");
     let told = listener.until("CLOSE_WRITE,CLOSE ./t/end");
@@ -210,6 +210,29 @@ fn own_changes_are_told_once_by_the_kernel_and_not_again() {
             .iter()
             .filter(|line| line.starts_with("DELETE ") || line.starts_with("DELETE,"));
         assert_eq!(deleted.count(), 4, "{removed:#?}");
+    });
+}
+
+#[test]
+fn what_others_do_to_a_node_again_is_told_also_just_after_the_same_was_done_here() {
+    for_each_mount(|mount| {
+        mount.put("/t/x", "0");
+        mount.put("/t/end", "");
+        mount.quiet();
+        let listener = Listener::new(mount, &["-r"], &["./t"]);
+        let here = |change: &str| drop(told_of(mount, &listener, || drop(mount.sh(change))));
+        let there = |node: &str, value| told_of(mount, &listener, || mount.put(node, value));
+        let written = ["OPEN ./t/x", "MODIFY ./t/x", "CLOSE_WRITE,CLOSE ./t/x"];
+        here("echo 1 > t/x");
+        assert_eq!(there("/t/x", "2"), written);
+        assert_eq!(there("/t/x", "1"), written);
+        here("mkdir t/d; rmdir t/d");
+        assert_eq!(there("/t/d/x", "")[0], "CREATE,ISDIR ./t/d");
+        let removed = told_of(mount, &listener, || mount.store.rm(&path("/t/d")).unwrap());
+        assert!(
+            removed.contains(&"DELETE,ISDIR ./t/d".to_owned()),
+            "{removed:#?}"
+        );
     });
 }
 

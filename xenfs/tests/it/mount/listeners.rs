@@ -49,7 +49,7 @@ fn entr_runs_its_command_when_others_change_a_file() {
     for_each_mount(|mount| {
         mount.put("/t/x", "1");
         mount.quiet();
-        let script = "echo t/x | entr -n sh -c 'cat t/x'";
+        let script = "exec entr -n sh -c 'cat t/x' <<END\nt/x\nEND\n";
         let (mut entr, mut lines) = start(mount, Command::new("sh").args(["-c", script]));
         assert_eq!(lines.next().unwrap(), "1");
         for round in 2..4 {

@@ -1,5 +1,6 @@
 //! A mount that goes away with the test.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
@@ -7,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fuser::SessionACL;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mount::MountFlags;
 use tempfile::TempDir;
 use xenbus::{Client, Operations, Perms, StorePath};
@@ -192,10 +194,12 @@ impl Mount {
     #[track_caller]
     pub(crate) fn quiet(&self) {
         self.put("/sentinel", "");
-        let size = || std::fs::metadata(self.file("sentinel")).unwrap().len();
-        Self::until(|| size() == 0);
+        let sentinel = File::open(self.file("sentinel")).unwrap();
         self.put("/sentinel", "4");
-        Self::until(|| size() == 2);
+        // Whichever of the two events this tells, those of all changes before have come.
+        let mut polled = [PollFd::new(&sentinel, PollFlags::PRI)];
+        let patience = Timespec::try_from(Duration::from_secs(20)).unwrap();
+        assert_eq!(poll(&mut polled, Some(&patience)), Ok(1), "no event came");
         let events = self.stats().events.get();
         self.store.rm(&path("/sentinel")).unwrap();
         Self::until(|| self.stats().events.get() > events && self.stats().queue.get() == 0);

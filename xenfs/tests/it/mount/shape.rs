@@ -79,6 +79,34 @@ fn types_are_remembered_and_a_file_that_gains_a_child_becomes_a_directory() {
 }
 
 #[test]
+fn a_file_becomes_a_directory_also_when_what_is_made_is_deeper_than_its_child() {
+    for_each_mount(|mount| {
+        let is_directory = |at: &str, node: &str| {
+            mount.quiet();
+            assert_eq!(
+                mount.sh(&format!("stat -c %F {at}; find {at} -type f -size +0")),
+                format!("directory\n{node}\n")
+            );
+        };
+        mount.sh("mkdir t; : > t/file; ls t");
+        mount.put("/t/file/a/b", "v");
+        is_directory("t/file", "t/file/a/b");
+        // The mount remembers that what was below the node before was a file, and the node is one now.
+        mount.sh("mkdir t/x; rmdir t/x");
+        mount.put("/t/x/a", "v");
+        is_directory("t/x", "t/x/a");
+        mount.store.rm(&path("/t/x")).unwrap();
+        mount.quiet();
+        mount.sh("ls t; echo 1 > t/x");
+        mount.put("/t/x", "");
+        mount.quiet();
+        assert_eq!(mount.sh("stat -c %F t/x"), "regular empty file\n");
+        mount.put("/t/x/a/b", "v");
+        is_directory("t/x", "t/x/a/b");
+    });
+}
+
+#[test]
 fn an_empty_leaf_is_a_file_or_as_the_option_says() {
     for_each_mount(|mount| {
         mount.put("/t/control/shutdown", "");

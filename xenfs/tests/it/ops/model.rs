@@ -91,21 +91,21 @@ impl Rig {
     fn outside(&self) -> Walker<'_> {
         Walker::outside(&self.fs, &self.there)
     }
+}
 
-    /// What is below `a` and `b` in the store: paths and values.
-    fn stored(&self) -> BTreeMap<String, String> {
-        let mut found = BTreeMap::new();
-        let mut left = vec!["/a".to_owned(), "/b".to_owned()];
-        while let Some(name) = left.pop() {
-            let node = path(&name);
-            if let Ok(value) = self.there.read(&node) {
-                let children = self.there.directory(&node).unwrap();
-                left.extend(children.iter().map(|child| format!("{name}/{child}")));
-                found.insert(name, String::from_utf8(value).unwrap());
-            }
+/// What is at and below `/a` and `/b` in the store: paths and values.
+pub(crate) fn in_store(client: &Client) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut left = vec!["/a".to_owned(), "/b".to_owned()];
+    while let Some(name) = left.pop() {
+        let node = path(&name);
+        if let Ok(value) = client.read(&node) {
+            let children = client.directory(&node).unwrap();
+            left.extend(children.iter().map(|child| format!("{name}/{child}")));
+            found.insert(name, String::from_utf8(value).unwrap());
         }
-        found
     }
+    found
 }
 
 /// What the store has when the mount shows `nodes`.
@@ -131,7 +131,7 @@ proptest! {
             }
         }
         prop_assert_eq!(&outside.everything(), &model.nodes);
-        prop_assert_eq!(rig.stored(), stored(&model.nodes));
+        prop_assert_eq!(in_store(&rig.there), stored(&model.nodes));
         prop_assert_eq!(rig.fs.main().open_files(), 0);
     }
 
@@ -168,7 +168,7 @@ proptest! {
                 prop_assert_eq!(&transaction.everything(), &new.nodes);
                 prop_assert_eq!(transaction.commit(), Ok(()));
                 prop_assert_eq!(&outside.everything(), &new.nodes);
-                prop_assert_eq!(rig.stored(), stored(&new.nodes));
+                prop_assert_eq!(in_store(&rig.there), stored(&new.nodes));
             }
             Some(index) => {
                 let step = Step::WriteThere(index.get(&changed).clone(), "z".to_owned());
@@ -177,7 +177,7 @@ proptest! {
                 prop_assert_eq!(&transaction.everything(), &new.nodes, "others' changes are not seen");
                 prop_assert_eq!(transaction.commit(), Err(Errno::EBUSY));
                 prop_assert_eq!(&outside.everything(), &old.nodes);
-                prop_assert_eq!(rig.stored(), stored(&old.nodes));
+                prop_assert_eq!(in_store(&rig.there), stored(&old.nodes));
             }
         }
     }
