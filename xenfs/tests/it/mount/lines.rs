@@ -7,12 +7,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 
 use proptest::prelude::*;
 use rustix::fs::OFlags;
-use xenbus::Operations as _;
 use xenbus_harness::requires_fuse;
-use xenfs::settings::Settings;
 
-use super::model::{runner, take};
-use super::rig::{Mount, path};
+use super::model::{fresh, runner, take_all};
+use super::rig::Mount;
 use crate::ops::model::{in_store, shared_steps};
 use crate::stores::for_each_store;
 
@@ -65,19 +63,10 @@ fn the_lines_of_events_tell_what_the_store_has_also_after_bursts_of_changes() {
     }
     for_each_store(|store| {
         let tried = runner().run(&shared_steps(), |steps| {
-            let mount = Mount::noted(store.client(), store.client(), &Settings::default());
-            for name in ["/a", "/b"] {
-                drop(mount.store.rm(&path(name)));
-            }
-            mount.quiet();
+            let mount = fresh(store);
             let mut told = Told::new(&mount);
             for burst in steps.chunks(5) {
-                for step in burst {
-                    // What can be done depends on what has been heard yet.
-                    drop(take(&mount, step));
-                }
-                mount.settled();
-                mount.quiet();
+                take_all(&mount, burst);
                 told.listen()?;
                 let nodes = in_store(&mount.store);
                 prop_assert_eq!(&told.nodes, &nodes, "{:?}", burst);

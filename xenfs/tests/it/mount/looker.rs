@@ -14,7 +14,7 @@ use xenbus::Operations as _;
 use xenbus_harness::requires_fuse;
 use xenfs::settings::Settings;
 
-use super::model::{runner, take};
+use super::model::{fresh, runner, take_all};
 use super::rig::{Mount, path};
 use crate::ops::model::{in_store, shared_steps};
 use crate::stores::for_each_store;
@@ -147,19 +147,10 @@ fn who_looks_at_what_inotify_names_knows_what_the_store_has() {
     }
     for_each_store(|store| {
         let tried = runner().run(&shared_steps(), |steps| {
-            let mount = Mount::noted(store.client(), store.client(), &Settings::default());
-            for name in ["/a", "/b"] {
-                drop(mount.store.rm(&path(name)));
-            }
-            mount.quiet();
+            let mount = fresh(store);
             let mut looker = Looker::new(&mount);
             for burst in steps.chunks(5) {
-                for step in burst {
-                    // What can be done depends on what has been heard yet.
-                    drop(take(&mount, step));
-                }
-                mount.settled();
-                mount.quiet();
+                take_all(&mount, burst);
                 looker.listen();
                 let nodes = in_store(&mount.store);
                 prop_assert_eq!(&looker.seen, &nodes, "{:?}", burst);

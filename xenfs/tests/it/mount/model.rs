@@ -13,10 +13,10 @@ use xenfs::settings::Settings;
 
 use super::rig::{Mount, path};
 use crate::ops::model::{Model, Node, Step, shared_steps};
-use crate::stores::for_each_store;
+use crate::stores::{Store, for_each_store};
 
 /// Does a step through the kernel.
-pub(super) fn take(mount: &Mount, step: &Step) -> io::Result<()> {
+fn take(mount: &Mount, step: &Step) -> io::Result<()> {
     let file = |name: &String| mount.file(name);
     match step {
         Step::Mkdir(name) => fs::create_dir(file(name)),
@@ -77,6 +77,25 @@ fn list(directory: &Path, below: &str, found: &mut BTreeMap<String, Node>) {
     }
 }
 
+/// A mount of a store without `/a` and `/b`.
+pub(super) fn fresh(store: &Store) -> Mount {
+    let mount = Mount::noted(store.client(), store.client(), &Settings::default());
+    for name in ["/a", "/b"] {
+        drop(mount.store.rm(&path(name)));
+    }
+    mount.quiet();
+    mount
+}
+
+/// Does what can be done of `steps`, which depends on what has been heard yet, and waits until all is heard.
+pub(super) fn take_all(mount: &Mount, steps: &[Step]) {
+    for step in steps {
+        drop(take(mount, step));
+    }
+    mount.settled();
+    mount.quiet();
+}
+
 /// How many sequences are tried on each store.
 fn cases() -> u32 {
     if std::env::var_os("XENBUS_LONG").is_some() {
@@ -102,11 +121,7 @@ fn a_mount_does_what_the_model_does_while_another_client_changes_the_store() {
     for_each_store(|store| {
         let tried = runner().run(&shared_steps(), |steps| {
             // What a node once was, a mount remembers.
-            let mount = Mount::noted(store.client(), store.client(), &Settings::default());
-            for name in ["/a", "/b"] {
-                drop(mount.store.rm(&path(name)));
-            }
-            mount.quiet();
+            let mount = fresh(store);
             let mut model = Model::default();
             for step in &steps {
                 let again = match step {
