@@ -50,6 +50,15 @@ pub enum Shape {
     Events,
 }
 
+impl From<Kind> for Shape {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::File => Self::File,
+            Kind::Directory => Self::Directory,
+        }
+    }
+}
+
 /// Which tree a node is shown in.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum View {

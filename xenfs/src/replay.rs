@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use detached::{Detached, is_mounted};
 pub use helper::{VARIABLE as HELPER_VARIABLE, run as run_helper};
 pub use process::Program;
-pub use step::{Action, Answer, Question, Step};
+pub use step::{Action, Answer, Place, Question, Step};
 
 use crate::errno::{Errno, Result};
 use crate::stats::Stats;

@@ -106,6 +106,16 @@ impl XenFs {
 
     /// Finds the node at `path` and makes it known to the kernel.
     pub(super) fn look_at(&self, view: View, path: &StorePath) -> Result<Entry> {
+        self.look_at_as(view, path, None)
+    }
+
+    /// [`XenFs::look_at`] of what was just `made`: the answer is about that, whatever somebody else has made of it
+    /// meanwhile. The kernel takes another type than it asked for as our fault, EIO.
+    pub(super) fn look_at_made(&self, view: View, path: &StorePath, made: Kind) -> Result<Entry> {
+        self.look_at_as(view, path, Some(made))
+    }
+
+    fn look_at_as(&self, view: View, path: &StorePath, made: Option<Kind>) -> Result<Entry> {
         let flight = self.ledger.flight(path);
         let mut facts = match self.examine_on_the_way(view, path) {
             Err(Errno::ENOENT) => self.held_back_facts(path).ok_or(Errno::ENOENT)?,
@@ -114,18 +124,19 @@ impl XenFs {
         if view == View::Plain && facts.rights != Rights::Unseen {
             facts.kind = self.found_as(path, facts.kind);
         }
-        let shape = match facts.kind {
-            Kind::Directory => Shape::Directory,
-            Kind::File => Shape::File,
-        };
-        let node = self.introduce(path, view, shape);
+        let shown = made.unwrap_or(facts.kind);
+        let node = self.introduce(path, view, shown.into());
         self.ledger.learn(
             &flight,
             facts.value,
             facts.perms(),
             facts.children.as_deref(),
         );
-        Ok(self.entry(&node, &facts.rights, facts.length))
+        let mut entry = self.entry(&node, &facts.rights, facts.length);
+        if shown != facts.kind {
+            entry.lifetime = Lifetime::default();
+        }
+        Ok(entry)
     }
 
     /// Remembers as what a node was found, and returns as what it is shown.

@@ -27,6 +27,12 @@ impl XenFs {
             Target::Directories | Target::Events => Err(Errno::EEXIST),
             // It is there with the value, not by itself.
             Target::Value => Err(Errno::EINVAL),
+            // Every node is a directory there.
+            Target::Child(_)
+                if kind == Kind::File && parent.presentation.view == View::Directories =>
+            {
+                Err(Errno::EPERM)
+            }
             Target::Child(path) => self.make(&parent, &path, kind),
         }
     }
@@ -51,9 +57,10 @@ impl XenFs {
                 Ok(_) => Err(refusal(Op::MKDIR, path, wire::Errno::EEXIST)),
             }
         })?;
-        echo.done();
+        // Before anybody is told what others have done to it since.
         self.remember_made(path, parent.presentation.view, kind);
-        self.look_at(parent.presentation.view, path)
+        echo.done();
+        self.look_at_made(parent.presentation.view, path, kind)
     }
 
     /// Remembers a node that was made through this mount.

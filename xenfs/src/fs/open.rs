@@ -353,9 +353,9 @@ impl XenFs {
             // What it will look like cannot be known: let the store make it now.
             let echo = self.ledger.echo(path, view, Left::empty());
             self.client.mkdir(path)?;
-            echo.done();
             self.remember_made(path, view, Kind::File);
-            let entry = self.look_at(view, path)?;
+            echo.done();
+            let entry = self.look_at_made(view, path, Kind::File)?;
             let node = self.node(entry.attr.id)?;
             let file = File::new(node.id, node.number, true, flags.append());
             return Ok((entry, self.opened(file)));

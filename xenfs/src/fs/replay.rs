@@ -6,7 +6,7 @@ use super::{Entry, Lifetime, XenFs, name};
 use crate::attr::{Attr, Rights};
 use crate::errno::{Errno, Result};
 use crate::inode::{Inodes, Kind, Presentation, Shape, View};
-use crate::replay::{Action, Answer, Question, Replay, Step};
+use crate::replay::{Action, Answer, Place, Question, Replay, Step};
 
 impl XenFs {
     /// The node that is the root of the mount.
@@ -67,7 +67,7 @@ impl XenFs {
         inodes: &mut Inodes,
         path: &StorePath,
         shown: Presentation,
-    ) -> Option<(Vec<Vec<u8>>, Vec<u64>)> {
+    ) -> Option<(Vec<Vec<u8>>, Vec<Place>)> {
         let view = shown.view;
         let directory = Presentation {
             view,
@@ -77,23 +77,30 @@ impl XenFs {
         let mut parents = Vec::new();
         if view == View::Directories {
             names.push(b".dirs".to_vec());
-            parents.push(crate::inode::ROOT);
+            parents.push(Place {
+                id: crate::inode::ROOT,
+                path: self.root.clone(),
+            });
         }
+        let mut place = |path: &StorePath| Place {
+            id: inodes.id_of(path, directory),
+            path: path.clone(),
+        };
         let mut at = self.root.clone();
         for element in path.below(&self.root)?.split('/').filter(|e| !e.is_empty()) {
             names.push(self.listed(element).into_bytes());
-            parents.push(inodes.id_of(&at, directory));
+            parents.push(place(&at));
             at = at.child(element).ok()?;
         }
         match shown.shape {
             Shape::Directory | Shape::File => {}
             Shape::Value => {
                 names.push(name::VALUE.into());
-                parents.push(inodes.id_of(&at, directory));
+                parents.push(place(&at));
             }
             Shape::Events => {
                 names.push(name::EVENTS.into());
-                parents.push(inodes.id_of(&at, directory));
+                parents.push(place(&at));
             }
         }
         Some((names, parents))
@@ -128,21 +135,25 @@ impl XenFs {
 
     /// LOOKUP by the helper.
     pub(crate) fn helper_finds(&self, replay: &Replay, parent: u64, name: &[u8]) -> Result<Entry> {
-        match replay.explain(|step| step.answer(Question::Find(parent, name)))? {
-            Answer::Missing => Err(Errno::ENOENT),
-            Answer::Target(attr) => {
-                let node = self.inodes().resolve(attr.id);
-                let is_elsewhere = node.is_ok_and(|node| {
-                    let path = replay.explain(|step| step.path_of(attr.id).cloned());
-                    path.is_ok_and(|path| path != node.path)
-                });
-                if is_elsewhere {
-                    return Err(Errno::ENOENT);
-                }
-                self.tell_helper(attr)
-            }
-            Answer::Way(id) => self.tell_helper(self.helper_sees(id)),
+        let attr = match replay.explain(|step| step.answer(Question::Find(parent, name)))? {
+            Answer::Missing => return Err(Errno::ENOENT),
+            Answer::Target(attr) => attr,
+            Answer::Way(id) => self.helper_sees(id),
+        };
+        if self.is_elsewhere(replay, attr.id) {
+            return Err(Errno::ENOENT);
         }
+        self.tell_helper(attr)
+    }
+
+    /// Whether a node has been moved since the step was made. If the kernel were told of it under its old name, it would
+    /// move its own entry back there.
+    fn is_elsewhere(&self, replay: &Replay, id: u64) -> bool {
+        let node = self.inodes().resolve(id);
+        node.is_ok_and(|node| {
+            let path = replay.explain(|step| step.path_of(id).cloned());
+            path.is_ok_and(|path| path != node.path)
+        })
     }
 
     /// MKDIR or MKNOD by the helper.

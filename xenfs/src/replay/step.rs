@@ -42,6 +42,15 @@ impl Action {
     }
 }
 
+/// A directory on the way to the target.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its nodeid.
+    pub id: u64,
+    /// The node.
+    pub path: StorePath,
+}
+
 /// One operation on the mount.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -51,8 +60,8 @@ pub struct Step {
     pub path: StorePath,
     /// The names from the root of the mount to the target.
     pub names: Vec<Vec<u8>>,
-    /// The nodeid of the directory that holds each name.
-    pub parents: Vec<u64>,
+    /// The directory that holds each name.
+    pub parents: Vec<Place>,
     /// The target, as it is to look.
     pub target: Attr,
 }
@@ -96,10 +105,12 @@ impl Step {
             .names
             .iter()
             .zip(&self.parents)
-            .position(|(own, id)| own == name && *id == parent)?;
+            .position(|(own, place)| own == name && place.id == parent)?;
         let is_target = at + 1 == self.names.len();
         match question {
-            Question::Find(..) if !is_target => self.parents.get(at + 1).map(|id| Answer::Way(*id)),
+            Question::Find(..) if !is_target => {
+                self.parents.get(at + 1).map(|place| Answer::Way(place.id))
+            }
             Question::Find(..) if self.action.makes() => Some(Answer::Missing),
             Question::Find(..) => Some(Answer::Target(self.target)),
             Question::Make(..) => {
@@ -125,9 +136,13 @@ impl Step {
         ideas.iter().any(|idea| idea.raw_os_error() == errno)
     }
 
-    /// The node, if that is the target's nodeid.
+    /// The node, if that is the nodeid of the target or of a directory on the way to it.
     pub fn path_of(&self, id: u64) -> Option<&StorePath> {
-        (self.target.id == id).then_some(&self.path)
+        if self.target.id == id {
+            return Some(&self.path);
+        }
+        let place = self.parents.iter().find(|place| place.id == id)?;
+        Some(&place.path)
     }
 
     /// The target, if that is its nodeid.
@@ -151,12 +166,20 @@ mod tests {
 
     use super::*;
 
+    fn path(text: &str) -> StorePath {
+        StorePath::parse(text).unwrap()
+    }
+
     fn step(action: Action) -> Step {
+        let place = |id, text| Place {
+            id,
+            path: path(text),
+        };
         Step {
             action,
-            path: StorePath::parse("/a/b").unwrap(),
+            path: path("/a/b"),
             names: vec![b"a".to_vec(), b"b".to_vec()],
-            parents: vec![1, 8],
+            parents: vec![place(1, "/"), place(8, "/a")],
             target: Attr {
                 id: 17,
                 directory: false,
@@ -177,6 +200,15 @@ mod tests {
         let made = step.answer(Question::Make(8, b"b"));
         assert_eq!(made, Some(Answer::Target(step.target)));
         assert_eq!(step.answer(Question::Remove(8, b"b")), None);
+    }
+
+    #[test]
+    fn a_step_says_where_it_takes_each_directory_to_be() {
+        let step = step(Action::Modify);
+        for (id, text) in [(1, "/"), (8, "/a"), (17, "/a/b")] {
+            assert_eq!(step.path_of(id), Some(&path(text)));
+        }
+        assert_eq!(step.path_of(9), None);
     }
 
     #[test]

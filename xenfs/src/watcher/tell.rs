@@ -160,7 +160,7 @@ impl Work {
                     self.notifier.listing(step.target.id);
                 }
                 if let (Some(parent), Some(name)) = (step.parents.last(), step.names.last()) {
-                    self.notifier.expire(*parent, name);
+                    self.notifier.expire(parent.id, name);
                 }
             }
         }
@@ -429,7 +429,7 @@ impl Work {
                 && step.is_in_the_way(errno)
                 && let (Some(parent), Some(name)) = (step.parents.last(), step.names.last())
             {
-                self.notifier.entry(*parent, name);
+                self.notifier.entry(parent.id, name);
             } else {
                 self.fs.stats().failed.add(1);
                 left = &left[1..];

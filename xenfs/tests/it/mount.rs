@@ -11,6 +11,7 @@ mod inotify;
 mod lines;
 mod listeners;
 mod looker;
+mod meddler;
 mod model;
 mod poll;
 mod race;

@@ -22,17 +22,17 @@ use crate::stores::for_each_store;
 /// What is looked at.
 const TOPS: [&str; 2] = ["/a", "/b"];
 
-struct Looker<'a> {
+pub(super) struct Looker<'a> {
     root: &'a Path,
     inotify: OwnedFd,
     /// Which directory each watch is on.
     watched: HashMap<i32, String>,
     /// What is at and below `/a` and `/b`: values by path.
-    seen: BTreeMap<String, String>,
+    pub(super) seen: BTreeMap<String, String>,
 }
 
 impl<'a> Looker<'a> {
-    fn new(mount: &'a Mount) -> Self {
+    pub(super) fn new(mount: &'a Mount) -> Self {
         let mut looker = Self {
             root: mount.path(),
             inotify: inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap(),
@@ -105,7 +105,7 @@ impl<'a> Looker<'a> {
     }
 
     /// Looks at whatever was told until now.
-    fn listen(&mut self) {
+    pub(super) fn listen(&mut self) {
         loop {
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let mut told = inotify::Reader::new(&self.inotify, &mut buffer);
