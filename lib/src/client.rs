@@ -11,6 +11,7 @@ mod inbox;
 mod leader;
 mod operations;
 mod optional;
+mod patience;
 pub(crate) mod polling;
 mod pool;
 mod registry;

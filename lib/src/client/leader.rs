@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Failure, Lost, State};
 use super::inbox::Inbox;
+use super::patience::Patience;
 use super::slots::{Answer, Misfit};
 use crate::id::ReqId;
 use crate::tap::Direction;
@@ -111,6 +112,7 @@ impl Connection {
         deadline: Option<Instant>,
     ) -> Result<MutexGuard<'a, State>, Failure> {
         let mut is_idle = false;
+        let mut patience = Patience::until(deadline);
         let result = loop {
             if self.is_reached(&mut state, goal) {
                 break Ok(());
@@ -129,28 +131,27 @@ impl Connection {
                 continue;
             }
             // What has arrived counts, however late its caller comes for it.
-            if is_idle && deadline.is_some_and(|at| at <= Instant::now()) {
+            if is_idle && patience.is_over() {
                 break Err(Failure::TimedOut);
             }
             is_idle = true;
-            if matches!(goal, Goal::Written) && state.outbox.busy {
-                // The writer says when it is done. Reading meanwhile could last until the deadline: perhaps nothing
-                // is under way but requests that are still to be written.
-                state = self.park(state, goal, deadline);
-                continue;
-            }
-            state = match state.inbox.take() {
+            let slice = patience.slice();
+            // The writer says when it is done. Reading meanwhile could last until the deadline: perhaps nothing is under
+            // way but requests that are still to be written.
+            let is_being_written = matches!(goal, Goal::Written) && state.outbox.busy;
+            state = match state.inbox.take_if(|_| !is_being_written) {
                 Some(inbox) => {
                     let before = state.heard;
-                    let state = self.lead(state, inbox, deadline);
+                    let state = self.lead(state, inbox, slice.end());
                     is_idle = state.heard == before;
                     state
                 }
                 None if state.outbox.blocked && !state.outbox.busy => {
-                    self.await_writable(state, deadline)
+                    self.await_writable(state, slice.end())
                 }
-                None => self.park(state, goal, deadline),
+                None => self.park(state, goal, slice.end()),
             };
+            patience.waited(slice);
         };
         if state.inbox.is_some()
             && let Some(next) = state.slots.any_parked().or_else(|| state.others.first())

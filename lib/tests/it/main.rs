@@ -21,6 +21,7 @@ mod mirror;
 mod peer;
 mod ring;
 mod ring_server;
+mod standstill;
 mod support;
 mod transaction;
 mod tree;
