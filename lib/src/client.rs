@@ -52,7 +52,7 @@ pub struct Client {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientOptions {
-    /// How long a request may take, connecting included.
+    /// How long a request may take, connecting included. Time in which this program could not run does not count.
     pub timeout: Duration,
     /// How long TRANSACTION_START may take: a live update of the daemon holds it back up to 60 s.
     pub transaction_timeout: Duration,

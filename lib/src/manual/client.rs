@@ -10,7 +10,8 @@
 //! ## Deadlines
 //!
 //! Every request has one (5 s unless set otherwise), connecting has one, and a late reply is dropped by its number.
-//! TRANSACTION_START waits longer, because a live update of the daemon holds it back up to 60 s.
+//! TRANSACTION_START waits longer, because a live update of the daemon holds it back up to 60 s. Time in which the
+//! program itself could not run (its guest was paused or moved, it was stopped) does not count.
 //!
 //! ## Losing the daemon
 //!
