@@ -45,36 +45,40 @@ fn take(mount: &Mount, step: &Step) -> io::Result<()> {
     }
 }
 
-/// Everything below `a` and `b` that the mount shows.
-fn everything(mount: &Mount) -> BTreeMap<String, Node> {
+/// Everything at and below some nodes that the mount shows, by their paths in the mount.
+pub(super) fn everything(mount: &Mount, tops: &[&str]) -> BTreeMap<String, Node> {
     let mut found = BTreeMap::new();
-    list(mount.path(), "", &mut found);
+    for entry in fs::read_dir(mount.path()).unwrap() {
+        let entry = entry.unwrap();
+        if let Some(name) = tops.iter().find(|top| entry.file_name() == **top) {
+            show(&entry.path(), name, &mut found);
+        }
+    }
     found
 }
 
-fn list(directory: &Path, below: &str, found: &mut BTreeMap<String, Node>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let value = || {
-            let content = fs::read_to_string(entry.path()).unwrap();
-            content.strip_suffix('\n').unwrap_or(&content).to_owned()
-        };
-        if name == ".value" {
-            found.get_mut(below).unwrap().value = value();
-        } else if name.starts_with(['a', 'b']) {
-            let full = match below {
-                "" => name,
-                below => format!("{below}/{name}"),
-            };
-            let directory = entry.metadata().unwrap().is_dir();
-            let value = if directory { String::new() } else { value() };
-            found.insert(full.clone(), Node { directory, value });
-            if directory {
-                list(&entry.path(), &full, found);
+fn show(file: &Path, name: &str, found: &mut BTreeMap<String, Node>) {
+    let value = |file: &Path| {
+        let content = fs::read_to_string(file).unwrap();
+        content.strip_suffix('\n').unwrap_or(&content).to_owned()
+    };
+    let directory = fs::metadata(file).unwrap().is_dir();
+    let mut node = Node {
+        directory,
+        value: String::new(),
+    };
+    if directory {
+        for entry in fs::read_dir(file).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_name().to_str().unwrap() {
+                ".value" => node.value = value(&entry.path()),
+                below => show(&entry.path(), &format!("{name}/{below}"), found),
             }
         }
+    } else {
+        node.value = value(file);
     }
+    found.insert(name.into(), node);
 }
 
 /// A mount of a store without `/a` and `/b`.
@@ -141,11 +145,16 @@ fn a_mount_does_what_the_model_does_while_another_client_changes_the_store() {
                     if let Some(name) = again {
                         model.show(name, fs::metadata(mount.file(name)).unwrap().is_dir());
                     }
-                    prop_assert_eq!(everything(&mount), model.nodes.clone(), "{:?}", step);
+                    prop_assert_eq!(
+                        everything(&mount, &["a", "b"]),
+                        model.nodes.clone(),
+                        "{:?}",
+                        step
+                    );
                 }
             }
             mount.settled();
-            prop_assert_eq!(&everything(&mount), &model.nodes);
+            prop_assert_eq!(&everything(&mount, &["a", "b"]), &model.nodes);
             for (name, node) in &model.nodes {
                 prop_assert_eq!(mount.get(&format!("/{name}")), node.value.clone());
             }

@@ -1,16 +1,16 @@
 //! Local and foreign changes of the same few names at once. Afterwards the mount shows what the store has.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use xenbus::{Operations, StorePath};
+use xenbus::Operations as _;
 use xenfs::settings::Settings;
 
 use super::inotify::Listener;
+use super::model::everything;
 use super::rig::{Chance, Mount, path};
+use crate::ops::model::{in_store_below, stored};
 use crate::stores::for_each_store;
 use crate::watchdog::Watchdog;
 
@@ -71,36 +71,6 @@ fn change_there(mount: &Mount, chance: &mut Chance) {
     };
     if let Err(error) = result {
         assert!(error.is_not_found(), "{error}");
-    }
-}
-
-/// Values by path, as the store has them.
-fn in_the_store(mount: &Mount, node: &StorePath, found: &mut BTreeMap<String, String>) {
-    let value = mount.store.read(node).unwrap();
-    found.insert(node.to_string(), String::from_utf8(value).unwrap());
-    for name in mount.store.directory(node).unwrap() {
-        in_the_store(mount, &node.child(&name).unwrap(), found);
-    }
-}
-
-/// Values by path, as the mount shows them.
-fn in_the_mount(mount: &Mount, below: &Path, found: &mut BTreeMap<String, String>) {
-    let name = format!("/{}", below.display());
-    let place = mount.path().join(below);
-    if fs::metadata(&place).unwrap().is_dir() {
-        found.insert(name.clone(), String::new());
-        for entry in fs::read_dir(&place).unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_name() == ".value" {
-                let content = fs::read_to_string(entry.path()).unwrap();
-                found.insert(name.clone(), content.trim_end().to_owned());
-            } else {
-                in_the_mount(mount, &below.join(entry.file_name()), found);
-            }
-        }
-    } else {
-        let content = fs::read_to_string(&place).unwrap();
-        found.insert(name, content.trim_end().to_owned());
     }
 }
 
@@ -217,10 +187,8 @@ fn after_colliding_changes_the_mount_shows_what_the_store_has() {
         drop(listener);
         events.kill().unwrap();
         events.wait().unwrap();
-        let (mut there, mut here) = (BTreeMap::new(), BTreeMap::new());
-        in_the_store(mount, &path("/t"), &mut there);
-        in_the_mount(mount, Path::new("t"), &mut here);
-        assert_eq!(here, there);
+        let there = in_store_below(&mount.store, &["/t"]);
+        assert_eq!(stored(&everything(mount, &["t"])), there);
         Mount::until(|| mount.stats().streams.get() == 0);
         assert_eq!(mount.helper(), helper, "it has never died");
         // Trees of the same size are weighed.

@@ -95,8 +95,13 @@ impl Rig {
 
 /// What is at and below `/a` and `/b` in the store: paths and values.
 pub(crate) fn in_store(client: &Client) -> BTreeMap<String, String> {
+    in_store_below(client, &["/a", "/b"])
+}
+
+/// What is at and below some nodes in the store: paths and values.
+pub(crate) fn in_store_below(client: &Client, tops: &[&str]) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    let mut left = vec!["/a".to_owned(), "/b".to_owned()];
+    let mut left: Vec<_> = tops.iter().map(|top| (*top).to_owned()).collect();
     while let Some(name) = left.pop() {
         let node = path(&name);
         if let Ok(value) = client.read(&node) {
@@ -109,7 +114,7 @@ pub(crate) fn in_store(client: &Client) -> BTreeMap<String, String> {
 }
 
 /// What the store has when the mount shows `nodes`.
-fn stored(nodes: &BTreeMap<String, Node>) -> BTreeMap<String, String> {
+pub(crate) fn stored(nodes: &BTreeMap<String, Node>) -> BTreeMap<String, String> {
     let nodes = nodes.iter();
     nodes
         .map(|(name, node)| (format!("/{name}"), node.value.clone()))
