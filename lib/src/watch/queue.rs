@@ -9,6 +9,9 @@ use super::{Bell, WatchEvent};
 use crate::error::{Error, Result};
 use crate::path::StorePath;
 
+/// Room that an empty queue keeps for the next events; what a storm has needed is given back.
+const KEPT: usize = 1024;
+
 /// Events between the thread that reads a connection, which never waits, and the owner of the watch.
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -128,6 +131,9 @@ impl Queue {
             if let Some(event) = state.events.pop_front() {
                 return Ok(Some(event));
             }
+            if state.events.capacity() > KEPT {
+                state.events = VecDeque::new();
+            }
             if state.dropped > 0 {
                 return Ok(Some(WatchEvent::Overflow(std::mem::take(
                     &mut state.dropped,
@@ -184,6 +190,23 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queue_that_was_full_gives_its_memory_back_once_it_is_empty() {
+        let watched = StorePath::parse("/a").unwrap();
+        let queue = Queue::new(2 * KEPT, None).keeping_equal(true);
+        let next = || queue.next_until(Some(Instant::now())).unwrap();
+        for _ in 0..3 * KEPT {
+            queue.changed(watched.clone(), &watched);
+        }
+        for _ in 0..2 * KEPT {
+            assert_ne!(next(), None);
+        }
+        assert!(queue.lock().events.capacity() > KEPT);
+        assert_eq!(next(), Some(WatchEvent::Overflow(KEPT as u64)));
+        assert_eq!(next(), None);
+        assert!(queue.lock().events.capacity() <= KEPT);
+    }
 
     #[test]
     fn equal_events_that_wait_are_told_as_one_unless_each_is_wanted() {
