@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::fs::XenFs;
 use crate::fuse::{Adaptor, THREADS};
 use crate::guard::Guard;
+use crate::heap;
 use crate::mount::Mount;
 use crate::mounted::Mounted;
 use crate::notify::Notifier;
@@ -44,6 +45,7 @@ impl Live {
         program: Program,
         ended: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> Result<Self> {
+        heap::prepare();
         let mut config = Config::default();
         config.n_threads = Some(THREADS);
         let mounted = mounted.into();
