@@ -138,3 +138,12 @@ fn making_a_directory_in_dot_dirs_says_nothing_about_the_plain_view() {
         .unwrap_err();
     assert_eq!(error, Errno::EXDEV);
 }
+
+#[test]
+fn a_file_is_not_made_in_dot_dirs_where_everything_is_a_directory() {
+    let rig = Rig::new();
+    rig.put("/leaf", "v");
+    let leaf = rig.id(".dirs/leaf");
+    assert_eq!(rig.fs.mknod(leaf, b"child").unwrap_err(), Errno::EPERM);
+    assert!(!rig.store.exists(&path("/leaf/child")).unwrap());
+}
