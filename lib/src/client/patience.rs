@@ -83,21 +83,22 @@ mod tests {
         let end = start + SLICE;
         let mut patience = Patience::until(Some(end));
         assert!(patience.is_over());
+        let before = Instant::now();
         patience.waited(Slice {
             start,
             end: Some(end),
         });
-        let left = patience.deadline.unwrap() - Instant::now();
-        assert!(left > SLICE / 2 && left <= SLICE, "{left:?}");
+        let after = Instant::now();
+        assert!(patience.deadline >= Some(before + SLICE));
+        assert!(patience.deadline <= Some(after + SLICE));
     }
 
     #[test]
     fn who_comes_late_for_an_answer_has_not_stood_still() {
-        let deadline = Some(long_ago());
-        let mut patience = Patience::until(deadline);
+        let patience = Patience::until(Some(long_ago()));
+        let now = Instant::now();
         let slice = patience.slice();
-        patience.waited(slice);
-        assert_eq!(patience.deadline, deadline);
+        assert!(slice.start >= now && slice.end == Some(slice.start));
         assert!(patience.is_over());
     }
 }

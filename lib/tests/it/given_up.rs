@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use xenbus::client::{Client, Operations as _};
 use xenbus::transport::socket::Socket;
-use xenbus::transport::{Connector, Ready, Traits, Transport};
+use xenbus::transport::{Ready, Traits, Transport};
 use xenbus::wire::{HEADER_SIZE, Header, Op};
 
-use crate::peer::{PATIENCE, eventually, message, options, path};
+use crate::peer::{Once, PATIENCE, eventually, message, options, path};
 
 /// A stream whose writes can be made to return late, though the bytes have left.
 #[derive(Debug, Default)]
@@ -59,19 +59,6 @@ impl Transport for Gated {
     }
 }
 
-#[derive(Debug)]
-struct Once(Mutex<Option<Gated>>);
-
-impl Connector for Once {
-    fn connect(&self, _: Option<Instant>) -> xenbus::Result<Box<dyn Transport>> {
-        Ok(Box::new(self.0.lock().unwrap().take().unwrap()))
-    }
-
-    fn address(&self) -> String {
-        "a gated stream".into()
-    }
-}
-
 /// Answers the third request, then the second. The first is never answered.
 fn answer_late(mut stream: UnixStream) {
     use io::{Read as _, Write as _};
@@ -99,7 +86,7 @@ fn giving_an_answer_up_does_not_wait_for_bytes_that_nobody_sends() {
         gate: Arc::clone(&gate),
         socket: Socket::new(ours),
     };
-    let connector = Arc::new(Once(Mutex::new(Some(gated))));
+    let connector = Arc::new(Once::new(gated));
     let timeout = PATIENCE * 2;
     let client = Client::with_connector(connector, options(timeout)).unwrap();
     let start = Instant::now();

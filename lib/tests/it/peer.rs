@@ -95,6 +95,26 @@ impl Connector for Scripted {
     }
 }
 
+/// Makes one connection: this stream.
+#[derive(Debug)]
+pub(crate) struct Once<T>(Mutex<Option<T>>);
+
+impl<T> Once<T> {
+    pub(crate) fn new(stream: T) -> Self {
+        Self(Mutex::new(Some(stream)))
+    }
+}
+
+impl<T: Transport + std::fmt::Debug + 'static> Connector for Once<T> {
+    fn connect(&self, _: Option<Instant>) -> xenbus::Result<Box<dyn Transport>> {
+        Ok(Box::new(self.0.lock().unwrap().take().unwrap()))
+    }
+
+    fn address(&self) -> String {
+        "test:once".into()
+    }
+}
+
 /// The store's end of a scripted connection.
 pub(crate) struct Peer {
     pub(crate) stream: UnixStream,

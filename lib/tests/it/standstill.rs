@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use xenbus::client::{Client, Operations as _};
 use xenbus::transport::socket::Socket;
-use xenbus::transport::{Connector, Ready, Traits, Transport};
+use xenbus::transport::{Ready, Traits, Transport};
 
-use crate::peer::{Peer, options, path};
+use crate::peer::{Once, Peer, options, path};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -50,19 +50,6 @@ impl Transport for Stopped {
     }
 }
 
-#[derive(Debug)]
-struct Once(Mutex<Option<Stopped>>);
-
-impl Connector for Once {
-    fn connect(&self, _: Option<Instant>) -> xenbus::Result<Box<dyn Transport>> {
-        Ok(Box::new(self.0.lock().unwrap().take().unwrap()))
-    }
-
-    fn address(&self) -> String {
-        "a stream that stands still".into()
-    }
-}
-
 #[test]
 fn the_time_in_which_nobody_could_run_does_not_count_as_waiting() {
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -79,7 +66,7 @@ fn the_time_in_which_nobody_could_run_does_not_count_as_waiting() {
         socket: Socket::new(ours),
         runs_again: Mutex::new(Some(runs_again)),
     };
-    let connector = Arc::new(Once(Mutex::new(Some(stopped))));
+    let connector = Arc::new(Once::new(stopped));
     let client = Client::with_connector(connector, options(TIMEOUT)).unwrap();
     assert_eq!(client.read(&path("/a")).unwrap(), b"1");
     drop(client);
